@@ -1,0 +1,151 @@
+#include "bindings/arrays.hpp"
+
+namespace conse::bindings {
+namespace {
+
+using ReleaseGil = py::gil_scoped_release;
+
+// (UTF-8 bytes, int64 offsets), or None.
+using TextArrays = std::optional<std::pair<py::bytes, py::array>>;
+
+TextView text_view(const TextArrays& texts) {
+    if (!texts) return {};
+    const std::string_view bytes = texts->first;
+    TextView view;
+    view.bytes = bytes.data();
+    view.size = bytes.size();
+    view.offsets = data_of<const std::int64_t>(texts->second, static_cast<std::size_t>(texts->second.size()), "offsets", false);
+    view.count = static_cast<std::size_t>(texts->second.size()) - 1;
+    return view;
+}
+
+Index build(const py::array& class_embeddings, const py::array& label_embeddings, std::size_t n_labels,
+            const std::optional<py::array>& row_label, const std::optional<py::array>& label_class,
+            const TextArrays& class_names, const TextArrays& class_ids, const TextArrays& label_names,
+            const TextArrays& label_ids, bool normalize_classes, bool compact, const std::string& path, int n_threads,
+            const py::object& progress) {
+    BuildInput input;
+    input.class_embeddings = matrix_view(class_embeddings, "class_embeddings");
+    input.label_embeddings = matrix_view(label_embeddings, "label_embeddings");
+    input.n_labels = n_labels;
+    input.row_label = optional_data<std::int64_t>(row_label, input.label_embeddings.rows, "row_label");
+    input.label_class = optional_data<std::int64_t>(label_class, n_labels, "label_class");
+    input.class_names = text_view(class_names);
+    input.class_ids = text_view(class_ids);
+    input.label_names = text_view(label_names);
+    input.label_ids = text_view(label_ids);
+    const Execution how = execution(n_threads, progress);
+    const ReleaseGil nogil;
+    return Index::build(input, {normalize_classes, compact, path}, how);
+}
+
+void rank(const Index& index, const py::array& probabilities, std::size_t top_t, const py::array& scores,
+          const py::array& indices, int n_threads) {
+    const MatrixView rows = matrix_view(probabilities, "probabilities");
+    const RankingView ranking = ranking_view(scores, indices, rows.rows);
+    const Execution how = execution(n_threads);
+    const ReleaseGil nogil;
+    index.rank(rows, top_t, ranking, how);
+}
+
+void rank_logits(const Index& index, const py::array& logits, std::size_t top_t, double temperature,
+                 const py::array& scores, const py::array& indices, int n_threads) {
+    const MatrixView rows = matrix_view(logits, "logits");
+    const RankingView ranking = ranking_view(scores, indices, rows.rows);
+    const Execution how = execution(n_threads);
+    const ReleaseGil nogil;
+    index.rank_logits(rows, top_t, temperature, ranking, how);
+}
+
+void rank_pairs(const Index& index, const py::array& classes, const py::array& weights, const py::array& scores,
+                const py::array& indices, int n_threads) {
+    const MatrixView rows = matrix_view(weights, "weights");
+    const auto* ids = data_of<const std::int64_t>(classes, rows.rows * rows.columns, "indices", false);
+    const RankingView ranking = ranking_view(scores, indices, rows.rows);
+    const Execution how = execution(n_threads);
+    const ReleaseGil nogil;
+    index.rank_pairs(ids, rows, ranking, how);
+}
+
+void embed(const Index& index, const py::array& probabilities, std::size_t top_t, const py::array& out, int n_threads) {
+    const MatrixView rows = matrix_view(probabilities, "probabilities");
+    float* f = data_of<float>(out, rows.rows * index.info().dimension, "out", true);
+    const Execution how = execution(n_threads);
+    const ReleaseGil nogil;
+    index.embed(rows, top_t, f, how);
+}
+
+py::dict info(const Index& index) {
+    const IndexInfo info = index.info();
+    py::dict result;
+    result["format_version"] = info.format_version;
+    result["producer"] = info.producer;
+    result["compact"] = info.compact;
+    result["n_classes"] = info.n_classes;
+    result["n_labels"] = info.n_labels;
+    result["n_rows"] = info.n_rows;
+    result["dimension"] = info.dimension;
+    result["block_rows"] = info.block_rows;
+    result["n_blocks"] = info.n_blocks;
+    result["normalize_classes"] = info.normalize_classes;
+    result["scored_fraction"] = info.scored_fraction;
+    result["checksum"] = info.checksum;
+    result["nbytes"] = info.nbytes;
+    return result;
+}
+
+const TextView texts_of(const Index& index, const std::string& which) {
+    if (which == "class_names") return index.class_names();
+    if (which == "class_ids") return index.class_ids();
+    if (which == "label_names") return index.label_names();
+    return index.label_ids();
+}
+
+py::str text(const Index& index, const std::string& which, std::size_t i) {
+    const TextView texts = texts_of(index, which);
+    if (i >= texts.count) throw py::index_error(which + ": no entry " + std::to_string(i));
+    const std::string_view found = text_at(texts, i);
+    PyObject* decoded = PyUnicode_DecodeUTF8(found.data(), static_cast<py::ssize_t>(found.size()), "replace");
+    if (decoded == nullptr) throw py::error_already_set();
+    return py::reinterpret_steal<py::str>(decoded);
+}
+
+}  // namespace
+
+void bind_index(py::module_& module) {
+    py::class_<Index>(module, "Index")
+        .def_static("build", &build, py::kw_only(), py::arg("class_embeddings").noconvert(),
+                    py::arg("label_embeddings").noconvert(), py::arg("n_labels"), py::arg("row_label").noconvert(),
+                    py::arg("label_class").noconvert(), py::arg("class_names"), py::arg("class_ids"),
+                    py::arg("label_names"), py::arg("label_ids"), py::arg("normalize_classes"), py::arg("compact"),
+                    py::arg("path"), py::arg("n_threads"), py::arg("progress"))
+        .def_static("open", &Index::open)
+        .def_static("from_bytes",
+                    [](const py::bytes& bytes) {
+                        const std::string_view view = bytes;
+                        return Index::from_bytes(view.data(), view.size());
+                    })
+        .def("to_bytes", [](const Index& index) { return py::bytes(index.bytes()); })
+        .def("save", &Index::save, py::call_guard<ReleaseGil>())
+        .def("verify",
+             [](const Index& index, int n_threads) {
+                 const Execution how = execution(n_threads);
+                 const ReleaseGil nogil;
+                 index.verify(how);
+             })
+        .def("rank", &rank)
+        .def("rank_logits", &rank_logits)
+        .def("rank_pairs", &rank_pairs)
+        .def("embed", &embed)
+        .def("info", &info)
+        .def("has_texts", [](const Index& index, const std::string& which) { return texts_of(index, which).offsets != nullptr; })
+        .def("text", &text)
+        .def("label_class", [](const py::object& self) {
+            const auto& index = self.cast<const Index&>();
+            py::array_t<std::int32_t> view(static_cast<py::ssize_t>(index.info().n_labels), index.label_class(), self);
+            view.attr("flags").attr("writeable") = false;
+            return view;
+        });
+}
+
+}  // namespace conse::bindings

@@ -1,0 +1,28 @@
+// Checks that every face of the program needs, worded for the argument they are about.
+#pragma once
+
+#include <cstddef>
+
+#include "conse/matrix_view.hpp"
+#include "core/message.hpp"
+
+namespace conse {
+
+inline void require_at_least_one(const char* argument, std::size_t value) {
+    if (value < 1) invalid_argument(argument, " must be at least 1, got ", value);
+}
+
+inline void require_columns(const char* argument, const MatrixView& x, std::size_t columns, const char* meaning) {
+    if (x.columns == columns) return;
+    const char* cure = x.columns == columns + 1 && *meaning == 'c'
+                           ? "; one column too many is often a background class: drop it, as in probabilities[:, 1:]"
+                           : "";
+    invalid_argument(argument, " has ", x.columns, " columns; expected ", columns, ", one per ", meaning, cure);
+}
+
+// Class, label and column ids are int32 inside; the largest is never used.
+inline void require_id_range(const char* argument, std::size_t count) {
+    if (count >= 0x7fffffffu) invalid_argument(argument, " has ", count, " rows or columns; at most 2147483646 fit");
+}
+
+}  // namespace conse

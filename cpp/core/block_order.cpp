@@ -1,0 +1,112 @@
+#include "core/block_order.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <Eigen/Core>
+
+#include "core/parallel.hpp"
+#include "kernels/kernels.hpp"
+
+namespace conse {
+namespace {
+
+// Two means of a large cluster are found on an even sample: 2,048 rows place the cut as well as all do.
+constexpr std::size_t kSample = 2048;
+constexpr int kIterations = 6;
+
+using Direction = Eigen::VectorXf;
+
+class Splitter {
+  public:
+    Splitter(const float* units, std::size_t dimension) : units_(units), dimension_(dimension) {}
+
+    // Moves the `left` rows that lie farthest along the line between two means to the front.
+    void split(std::uint32_t* begin, std::size_t count, std::size_t left) {
+        std::vector<std::uint32_t> sample;
+        const std::size_t step = std::max<std::size_t>(1, count / kSample);
+        for (std::size_t i = 0; i < count; i += step) sample.push_back(begin[i]);
+        const std::size_t sample_left = std::max<std::size_t>(1, sample.size() * left / count);
+        const std::uint32_t far = farthest_from(sample, sample.front());
+        Direction direction = unit(far) - unit(farthest_from(sample, far));
+        for (int i = 0; i < kIterations; ++i) {
+            partition(sample.data(), sample.size(), sample_left, direction);
+            direction = mean(sample, 0, sample_left) - mean(sample, sample_left, sample.size());
+        }
+        partition(begin, count, left, direction);
+    }
+
+  private:
+    Eigen::Map<const Direction> unit(std::uint32_t row) const {
+        return {units_ + static_cast<std::size_t>(row) * dimension_, static_cast<Eigen::Index>(dimension_)};
+    }
+
+    std::uint32_t farthest_from(const std::vector<std::uint32_t>& rows, std::uint32_t from) const {
+        std::uint32_t farthest = from;
+        float smallest = 2;
+        for (const std::uint32_t row : rows) {
+            const float cosine = unit(row).dot(unit(from));
+            if (cosine < smallest) {
+                smallest = cosine;
+                farthest = row;
+            }
+        }
+        return farthest;
+    }
+
+    Direction mean(const std::vector<std::uint32_t>& rows, std::size_t begin, std::size_t end) const {
+        Direction sum = Direction::Zero(static_cast<Eigen::Index>(dimension_));
+        for (std::size_t i = begin; i < end; ++i) sum += unit(rows[i]);
+        return sum / static_cast<float>(std::max<std::size_t>(1, end - begin));
+    }
+
+    void partition(std::uint32_t* begin, std::size_t count, std::size_t left, const Direction& direction) {
+        projected_.resize(count);
+        for (std::size_t i = 0; i < count; ++i) projected_[i] = {-unit(begin[i]).dot(direction), begin[i]};
+        std::nth_element(projected_.begin(), projected_.begin() + static_cast<std::ptrdiff_t>(left), projected_.end());
+        for (std::size_t i = 0; i < count; ++i) begin[i] = projected_[i].second;
+    }
+
+    const float* units_;
+    std::size_t dimension_;
+    std::vector<std::pair<float, std::uint32_t>> projected_;
+};
+
+// Half of the rows, in whole tiles of the highest level of the tree that divides them: a group of 32 blocks
+// that straddled a cut would have loose maxima.
+std::size_t left_half(std::size_t count) {
+    std::size_t unit = kTileLanes;
+    while (unit * kTileLanes < count) unit *= kTileLanes;
+    const std::size_t units = (count + unit - 1) / unit;
+    return (units + 1) / 2 * unit;
+}
+
+}  // namespace
+
+void order_into_blocks(const float* units, std::size_t dimension, std::vector<std::uint32_t>& rows,
+                       const Execution& execution) {
+    using Range = std::pair<std::size_t, std::size_t>;
+    std::vector<Range> clusters{{0, rows.size()}};
+    const double row_microseconds = 0.003 * static_cast<double>(dimension);
+    while (!clusters.empty()) {
+        std::vector<Range> halves(2 * clusters.size());
+        const double cluster_rows = static_cast<double>(rows.size()) / static_cast<double>(clusters.size());
+        parallel_for({clusters.size(), row_microseconds * cluster_rows}, execution, [&](std::size_t first, std::size_t last) {
+            Splitter splitter(units, dimension);
+            for (std::size_t i = first; i < last; ++i) {
+                const auto [begin, count] = clusters[i];
+                if (count <= kTileLanes) continue;
+                const std::size_t left = left_half(count);
+                splitter.split(rows.data() + begin, count, left);
+                halves[2 * i] = {begin, left};
+                halves[2 * i + 1] = {begin + left, count - left};
+            }
+        });
+        clusters.clear();
+        for (const Range& half : halves) {
+            if (half.second > kTileLanes) clusters.push_back(half);
+        }
+    }
+}
+
+}  // namespace conse

@@ -1,0 +1,85 @@
+// Keeps the k best (value, id) pairs, ordered by (value descending, id ascending).
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace conse {
+
+template <class Value>
+struct Entry {
+    Value value;
+    std::int32_t id;
+};
+
+template <class Value>
+bool ranks_before(const Entry<Value>& a, const Entry<Value>& b) {
+    return a.value > b.value || (a.value == b.value && a.id < b.id);
+}
+
+/// A reservoir: entries gather and are cut back to the k best when a quarter more than k have come, so that an
+/// entry costs constant time for any k. Until k are known the floor is -infinity.
+template <class Value>
+class Collector {
+  public:
+    /// `repeated_ids`: the same id may come several times; its best value counts, and floor() is that of the
+    /// k-th *distinct* id.
+    void reset(std::size_t k, bool repeated_ids = false) {
+        k_ = k;
+        repeated_ids_ = repeated_ids;
+        next_settling_ = k;
+        full_ = false;
+        floor_ = -std::numeric_limits<Value>::infinity();
+        entries_.clear();
+    }
+
+    void push(Value value, std::int32_t id) { entries_.push_back({value, id}); }
+
+    /// Whether k are known; from then on an entry strictly below floor() cannot be among the k best.
+    bool full() const { return full_; }
+    Value floor() const { return floor_; }
+
+    void settle_when_due() {
+        if (entries_.size() >= next_settling_) settle();
+    }
+
+    /// The k best (or fewer), best first.
+    const std::vector<Entry<Value>>& finish() {
+        settle();
+        std::sort(entries_.begin(), entries_.end(), ranks_before<Value>);
+        return entries_;
+    }
+
+  private:
+    void settle() {
+        if (repeated_ids_) keep_best_of_each_id();
+        if (entries_.size() >= k_) {
+            const auto kth = entries_.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
+            std::nth_element(entries_.begin(), kth, entries_.end(), ranks_before<Value>);
+            floor_ = kth->value;
+            full_ = true;
+            entries_.resize(k_);
+        }
+        next_settling_ = std::max(k_, entries_.size() + std::max<std::size_t>(1, k_ / 4));
+    }
+
+    void keep_best_of_each_id() {
+        std::sort(entries_.begin(), entries_.end(), [](const Entry<Value>& a, const Entry<Value>& b) {
+            return a.id < b.id || (a.id == b.id && a.value > b.value);
+        });
+        const auto same_id = [](const Entry<Value>& a, const Entry<Value>& b) { return a.id == b.id; };
+        entries_.erase(std::unique(entries_.begin(), entries_.end(), same_id), entries_.end());
+    }
+
+    std::size_t k_ = 1;
+    std::size_t next_settling_ = 1;
+    bool repeated_ids_ = false;
+    bool full_ = false;
+    Value floor_ = 0;
+    std::vector<Entry<Value>> entries_;
+};
+
+}  // namespace conse

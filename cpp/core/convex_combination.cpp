@@ -1,0 +1,37 @@
+#include "core/convex_combination.hpp"
+
+#include "conse/primitives.hpp"
+#include "core/arguments.hpp"
+#include "core/dispatch.hpp"
+#include "core/image_rows.hpp"
+#include "core/parallel.hpp"
+#include "core/unit_rows.hpp"
+
+namespace conse {
+
+void combine_rows(const MatrixView& probabilities, std::size_t top_t, const ClassEmbeddings& classes, float* f,
+                  const Execution& execution) {
+    require_at_least_one("top_t", top_t);
+    require_columns("probabilities", probabilities, classes.n_classes, "class");
+    const KernelTable& table = kernels();
+    const Work work{probabilities.rows, query_microseconds(classes.n_classes, top_t, classes.dimension)};
+    visit_dtype(probabilities.dtype, [&](auto element) {
+        parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
+            thread_local Query query;
+            for (std::size_t r = begin; r < end; ++r) {
+                query_of_row<decltype(element)>(table, probabilities, r, top_t, classes, query);
+                write_f(query, classes.dimension, f + r * classes.dimension);
+            }
+        });
+    });
+}
+
+void convex_combination(const MatrixView& probabilities, const MatrixView& class_embeddings,
+                        const Combination& combination, float* f, const Execution& execution) {
+    require_id_range("class_embeddings", class_embeddings.rows);
+    const UnitRows unit = unit_rows(class_embeddings, "class_embeddings", combination.normalize_classes, execution);
+    combine_rows(probabilities, combination.top_t,
+                 {unit.data.data(), class_embeddings.rows, class_embeddings.columns}, f, execution);
+}
+
+}  // namespace conse

@@ -1,0 +1,113 @@
+#include "core/image.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conse/error.hpp"
+#include "core/message.hpp"
+
+namespace conse {
+namespace {
+
+[[noreturn]] void fail(const char* what, const std::string& path, int code = errno) {
+    throw SystemError(code, path, concat("cannot ", what, " '", path, "': ", std::strerror(code)));
+}
+
+class Descriptor {
+  public:
+    explicit Descriptor(int value) : value_(value) {}
+    ~Descriptor() {
+        if (value_ >= 0) ::close(value_);
+    }
+    int get() const { return value_; }
+    int release() {
+        const int value = value_;
+        value_ = -1;
+        return value;
+    }
+
+  private:
+    int value_;
+};
+
+void* map_bytes(std::size_t size, int protection, int flags, int descriptor, const char* what,
+                const std::string& path) {
+    void* address = ::mmap(nullptr, size, protection, flags, descriptor, 0);
+    if (address == MAP_FAILED) fail(what, path);
+    return address;
+}
+
+std::string folder_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string name_aside(const std::string& path) {
+    static std::atomic<unsigned> counter{0};
+    return concat(path, ".tmp-", ::getpid(), "-", counter++);
+}
+
+}  // namespace
+
+Image::~Image() { ::munmap(data_, size_); }
+
+std::shared_ptr<const Image> Image::map(const std::string& path) {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (file.get() < 0) fail("open", path);
+    struct stat status;
+    if (::fstat(file.get(), &status) != 0) fail("read", path);
+    if (S_ISDIR(status.st_mode)) fail("open", path, EISDIR);
+    if (!S_ISREG(status.st_mode)) throw FormatError(concat("'", path, "' is not a regular file"));
+    if (status.st_size == 0) throw FormatError(concat("'", path, "' is empty; expected an index"));
+    const auto size = static_cast<std::size_t>(status.st_size);
+    void* address = map_bytes(size, PROT_READ, MAP_SHARED, file.get(), "map", path);
+    return std::shared_ptr<const Image>(new Image(static_cast<char*>(address), size, path));
+}
+
+std::shared_ptr<Image> Image::allocate(std::size_t size) {
+    const int protection = PROT_READ | PROT_WRITE;
+    void* address = ::mmap(nullptr, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (address == MAP_FAILED) throw std::bad_alloc();
+    return std::shared_ptr<Image>(new Image(static_cast<char*>(address), size, ""));
+}
+
+FileWriter::FileWriter(const std::string& path, std::size_t size) : path_(path), aside_(name_aside(path)) {
+    struct stat status;
+    if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) fail("write", path, EISDIR);
+    Descriptor file(::open(aside_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (file.get() < 0) fail("write", path);
+    try {
+        // Reserving now turns a full disk into an error here; a hole in a mapped file would be a SIGBUS later.
+        const int code = ::posix_fallocate(file.get(), 0, static_cast<off_t>(size));
+        if (code != 0) fail("reserve space for", path, code);
+        void* address = map_bytes(size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), "map", path);
+        image_ = std::shared_ptr<Image>(new Image(static_cast<char*>(address), size, path));
+    } catch (...) {
+        ::unlink(aside_.c_str());
+        throw;
+    }
+    descriptor_ = file.release();
+}
+
+FileWriter::~FileWriter() {
+    if (descriptor_ < 0) return;
+    ::close(descriptor_);
+    ::unlink(aside_.c_str());
+}
+
+void FileWriter::commit() {
+    if (::msync(image_->data(), image_->size(), MS_SYNC) != 0 || ::fsync(descriptor_) != 0) fail("write", path_);
+    if (::rename(aside_.c_str(), path_.c_str()) != 0) fail("write", path_);
+    ::close(descriptor_);
+    descriptor_ = -1;
+    const Descriptor folder(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder.get() >= 0) ::fsync(folder.get());  // makes the new name durable; not every file system can
+}
+
+}  // namespace conse

@@ -1,0 +1,35 @@
+// One row of a classifier's output, turned into a Query.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "conse/matrix_view.hpp"
+#include "core/dtype.hpp"
+#include "core/query.hpp"
+#include "core/select.hpp"
+
+namespace conse {
+
+/// Microseconds that selection and combination take per row; only the sharing of work over threads uses it.
+inline double query_microseconds(std::size_t n_columns, std::size_t top_t, std::size_t dimension) {
+    return 0.5 + 0.0005 * static_cast<double>(n_columns) + 0.0001 * static_cast<double>(top_t * dimension);
+}
+
+/// Selects the top_t of row r of probabilities and combines their embeddings into query.
+template <class Element>
+void query_of_row(const KernelTable& kernels, const MatrixView& probabilities, std::size_t r, std::size_t top_t,
+                  const ClassEmbeddings& classes, Query& query) {
+    thread_local Selector<Element> selector;
+    const Element* row = contiguous_row(probabilities, r, selector.gathered);
+    query.set_weights(
+        selector.select(kernels, row, probabilities.columns, top_t, Domain::weights, "probabilities", r));
+    query.combine(kernels, classes);
+}
+
+/// f as float32, as `embed` and `convex_combination` return it.
+inline void write_f(const Query& query, std::size_t dimension, float* out) {
+    for (std::size_t d = 0; d < dimension; ++d) out[d] = static_cast<float>(query.f()[d]);
+}
+
+}  // namespace conse

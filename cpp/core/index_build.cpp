@@ -1,0 +1,261 @@
+#include "core/index_build.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/arguments.hpp"
+#include "core/block_order.hpp"
+#include "core/index_sample.hpp"
+#include "core/parallel.hpp"
+#include "core/table.hpp"
+#include "core/unit_rows.hpp"
+
+namespace conse {
+namespace {
+
+constexpr const char* kUnknownFraction = "0.000000";  // as many digits as the figure that replaces it
+
+// The part of a build from `from` to `to`, for progress.
+Execution stage(const Execution& execution, double from, double to) {
+    if (!execution.checkpoint) return execution;
+    return {execution.n_threads, [&execution, from, to](double done) { execution.checkpoint(from + done * (to - from)); }};
+}
+
+void check_texts(const char* argument, const TextView& texts, std::size_t count) {
+    if (texts.offsets == nullptr) return;
+    if (texts.count != count) invalid_argument(argument, " has ", texts.count, " entries; expected ", count);
+    for (std::size_t i = 0; i <= count; ++i) {
+        const std::int64_t low = i == 0 ? 0 : texts.offsets[i - 1];
+        if (texts.offsets[i] < low || texts.offsets[i] > static_cast<std::int64_t>(texts.size)) {
+            invalid_argument(argument, " has offset ", texts.offsets[i], " at ", i, "; expected ascending offsets into ",
+                             texts.size, " bytes");
+        }
+    }
+}
+
+std::size_t check_input(const BuildInput& input) {
+    const MatrixView &classes = input.class_embeddings, &labels = input.label_embeddings;
+    const std::size_t n_labels = input.n_labels > 0 ? input.n_labels : labels.rows;
+    if (classes.rows < 1 || classes.columns < 1) invalid_argument("class_embeddings needs at least one row and column");
+    if (labels.rows < 1) invalid_argument("label_embeddings needs at least one row");
+    require_columns("label_embeddings", labels, classes.columns, "dimension");
+    require_id_range("class_embeddings", classes.rows);
+    require_id_range("label_embeddings", std::max(labels.rows, n_labels));
+    if (input.row_label == nullptr && n_labels != labels.rows) {
+        invalid_argument("label_embeddings has ", labels.rows, " rows for ", n_labels,
+                         " labels; give row_label when a label has several rows or none");
+    }
+    for (std::size_t r = 0; input.row_label != nullptr && r < labels.rows; ++r) {
+        if (input.row_label[r] >= 0 && input.row_label[r] < static_cast<std::int64_t>(n_labels)) continue;
+        invalid_argument("row_label[", r, "] is ", input.row_label[r], "; expected a label id below ", n_labels);
+    }
+    for (std::size_t l = 0; input.label_class != nullptr && l < n_labels; ++l) {
+        if (input.label_class[l] >= -1 && input.label_class[l] < static_cast<std::int64_t>(classes.rows)) continue;
+        invalid_argument("label_class[", l, "] is ", input.label_class[l], "; expected a class id below ", classes.rows,
+                         " or -1");
+    }
+    check_texts("class_names", input.class_names, classes.rows);
+    check_texts("class_ids", input.class_ids, classes.rows);
+    check_texts("label_names", input.label_names, n_labels);
+    check_texts("label_ids", input.label_ids, n_labels);
+    return n_labels;
+}
+
+constexpr std::uint32_t kPadding = 0xffffffffu;
+
+class Builder {
+  public:
+    Builder(const BuildInput& input, const BuildOptions& options, const Execution& execution)
+        : input_(input), options_(options), execution_(execution), n_labels_(check_input(input)) {}
+
+    std::shared_ptr<const IndexData> run() {
+        classes_ = unit_rows(input_.class_embeddings, "class_embeddings", options_.normalize_classes, execution_);
+        labels_ = unit_rows(input_.label_embeddings, "label_embeddings", true, stage(execution_, 0, 0.05));
+        order_rows();
+        const SafetensorsPlan plan = make_plan();
+        if (options_.path.empty()) {
+            auto image = Image::allocate(plan.file_size());
+            fill(*image, plan.header());
+            seal(image);
+            return view_index(image, "the new index");
+        }
+        FileWriter writer(options_.path, plan.file_size());
+        fill(*writer.image(), plan.header());
+        seal(writer.image());
+        writer.commit();
+        return view_index(Image::map(options_.path), options_.path);
+    }
+
+  private:
+    std::size_t n_classes() const { return input_.class_embeddings.rows; }
+    std::size_t dimension() const { return input_.class_embeddings.columns; }
+    std::size_t label_of(std::size_t row) const { return input_.row_label ? static_cast<std::size_t>(input_.row_label[row]) : row; }
+    bool is_seen(std::size_t row) const { return input_.label_class != nullptr && input_.label_class[label_of(row)] >= 0; }
+
+    // slots_[i] is the row in place i of the stored order. Seen labels come first, in blocks of their own.
+    void order_rows() {
+        std::vector<char> met(n_labels_);
+        for (const bool seen : {true, false}) {
+            std::vector<std::uint32_t> rows;
+            for (std::size_t r = 0; r < labels_.lengths.size(); ++r) {
+                if (labels_.lengths[r] == 0 || is_seen(r) != seen) continue;
+                rows.push_back(static_cast<std::uint32_t>(r));
+                repeated_labels_ = repeated_labels_ || met[label_of(r)];
+                met[label_of(r)] = 1;
+            }
+            n_rows_ += rows.size();
+            order_into_blocks(labels_.data.data(), dimension(), rows, stage(execution_, 0.05, 0.3));
+            slots_.insert(slots_.end(), rows.begin(), rows.end());
+            slots_.resize((slots_.size() + kTileLanes - 1) / kTileLanes * kTileLanes, kPadding);
+        }
+        if (slots_.empty()) slots_.resize(kTileLanes, kPadding);
+    }
+
+    SafetensorsPlan make_plan() const {
+        const auto yes_or_no = [](bool flag) { return flag ? "true" : "false"; };
+        const std::size_t n_blocks = slots_.size() / kTileLanes;
+        SafetensorsPlan plan;
+        plan.add_metadata("format", kFormatName);
+        plan.add_metadata("format_version", kFormatVersion);
+        plan.add_metadata("producer", "conse_fast " CONSE_VERSION);
+        plan.add_metadata(kChecksumKey, "0000000000000000");
+        plan.add_metadata(kScoredFractionKey, kUnknownFraction);
+        plan.add_metadata("block_rows", std::to_string(kTileLanes));
+        plan.add_metadata("n_rows", std::to_string(n_rows_));
+        plan.add_metadata("normalize_classes", yes_or_no(options_.normalize_classes));
+        plan.add_metadata("repeated_labels", yes_or_no(repeated_labels_));
+        plan.add_tensor("label_embeddings", "F32", {n_blocks, dimension(), kTileLanes});
+        plan.add_tensor("class_embeddings", "F32", {n_classes(), dimension()});
+        plan.add_tensor("class_lengths", "F64", {n_classes()});
+        if (!options_.compact) plan.add_tensor("table", "F32", {n_blocks, n_classes(), kTileLanes});
+        const std::vector<std::size_t> sizes = level_sizes(n_blocks);
+        for (std::size_t level = 1; level < sizes.size(); ++level) {
+            plan.add_tensor(maxima_name(level), "F32", {sizes[level], n_classes(), kTileLanes});
+        }
+        plan.add_tensor("row_label", "I32", {n_blocks, kTileLanes});
+        plan.add_tensor("label_class", "I32", {n_labels_});
+        for (const auto& [name, texts] : texts_of(input_)) {
+            if (texts->offsets == nullptr) continue;
+            const auto size = static_cast<std::uint64_t>(texts->offsets[texts->count] - texts->offsets[0]);
+            plan.add_tensor(name, "U8", {size});
+            plan.add_tensor(std::string(name) + ".offsets", "I64", {texts->count + 1});
+        }
+        return plan;
+    }
+
+    static std::vector<std::pair<const char*, const TextView*>> texts_of(const BuildInput& input) {
+        return {{"class_names", &input.class_names},
+                {"class_ids", &input.class_ids},
+                {"label_names", &input.label_names},
+                {"label_ids", &input.label_ids}};
+    }
+
+    template <class Element>
+    Element* tensor(const std::string& name) {
+        return reinterpret_cast<Element*>(image_->data() + file_.tensors.find(name)->second.offset);
+    }
+
+    void fill(Image& image, const std::string& header) {
+        image_ = &image;
+        std::memcpy(image.data(), header.data(), header.size());
+        file_ = read_safetensors(image.data(), image.size(), "the new index");
+        std::copy(classes_.data.begin(), classes_.data.end(), tensor<float>("class_embeddings"));
+        for (std::size_t c = 0; c < n_classes(); ++c) {
+            const double length = classes_.lengths[c];
+            tensor<double>("class_lengths")[c] = length > 0 && options_.normalize_classes ? 1 : length;
+        }
+        for (std::size_t i = 0; i < slots_.size(); ++i) {
+            tensor<std::int32_t>("row_label")[i] = slots_[i] == kPadding ? -1 : static_cast<std::int32_t>(label_of(slots_[i]));
+        }
+        for (std::size_t l = 0; l < n_labels_; ++l) {
+            tensor<std::int32_t>("label_class")[l] = input_.label_class ? static_cast<std::int32_t>(input_.label_class[l]) : -1;
+        }
+        for (const auto& [name, texts] : texts_of(input_)) {
+            if (texts->offsets == nullptr) continue;
+            const std::int64_t first = texts->offsets[0];
+            std::copy(texts->bytes + first, texts->bytes + texts->offsets[texts->count], tensor<char>(name));
+            auto* offsets = tensor<std::int64_t>(std::string(name) + ".offsets");
+            for (std::size_t i = 0; i <= texts->count; ++i) offsets[i] = texts->offsets[i] - first;
+        }
+        fill_blocks();
+        const std::vector<std::size_t> sizes = level_sizes(slots_.size() / kTileLanes);
+        for (std::size_t level = 2; level < sizes.size(); ++level) fill_level(level, sizes);
+    }
+
+    // Label tiles, table and the first level of maxima, block by block.
+    void fill_blocks() {
+        const std::size_t n_blocks = slots_.size() / kTileLanes, tile_size = n_classes() * kTileLanes;
+        float* label_tiles = tensor<float>("label_embeddings");
+        float* table = options_.compact ? nullptr : tensor<float>("table");
+        float* maxima = n_blocks > 1 ? tensor<float>(maxima_name(1)) : nullptr;
+        const ClassMatrix classes = class_matrix({classes_.data.data(), n_classes(), dimension()});
+        const Work work{n_blocks, 0.005 * static_cast<double>(n_classes() * dimension())};
+        parallel_for(work, stage(execution_, 0.3, 1), [&](std::size_t begin, std::size_t end) {
+            std::vector<double> scratch;
+            std::vector<float> spare(table ? 0 : tile_size);
+            for (std::size_t block = begin; block < end; ++block) {
+                float* label_tile = label_tiles + block * dimension() * kTileLanes;
+                float* tile = table ? table + block * tile_size : spare.data();
+                const std::size_t n_filled = transpose_block(block, label_tile);
+                table_tile(classes, dimension(), label_tile, scratch, tile);
+                if (maxima) raise_maxima(tile, n_classes(), n_filled, maxima + lane_offset(block));
+            }
+        });
+    }
+
+    // Where lane `child` of the level above begins: tile child / 32, lane child % 32.
+    std::size_t lane_offset(std::size_t child) const {
+        return child / kTileLanes * n_classes() * kTileLanes + child % kTileLanes;
+    }
+
+    void fill_level(std::size_t level, const std::vector<std::size_t>& sizes) {
+        const float* below = tensor<float>(maxima_name(level - 1));
+        float* maxima = tensor<float>(maxima_name(level));
+        for (std::size_t child = 0; child < sizes[level - 1]; ++child) {
+            const std::size_t n_filled = std::min(kTileLanes, sizes[level - 2] - child * kTileLanes);
+            raise_maxima(below + child * n_classes() * kTileLanes, n_classes(), n_filled, maxima + lane_offset(child));
+        }
+    }
+
+    // Writes the block's rows as (dimension, 32) and returns how many there are; padding stays zero.
+    std::size_t transpose_block(std::size_t block, float* tile) const {
+        std::size_t lane = 0;
+        for (; lane < kTileLanes && slots_[block * kTileLanes + lane] != kPadding; ++lane) {
+            const float* row = labels_.data.data() + slots_[block * kTileLanes + lane] * dimension();
+            for (std::size_t d = 0; d < dimension(); ++d) tile[d * kTileLanes + lane] = row[d];
+        }
+        return lane;
+    }
+
+    // Writes what is known only at the end into the header: the sampled fraction, then the checksum.
+    void seal(const std::shared_ptr<Image>& image) {
+        const auto index = view_index(image, "the new index");
+        patch(*image, kScoredFractionKey, sample_scored_fraction(*index, execution_));
+        patch(*image, kChecksumKey, checksum_of(*index));
+    }
+
+    void patch(Image& image, const char* key, const std::string& value) const {
+        std::memcpy(image.data() + file_.metadata_offsets.find(key)->second, value.data(), value.size());
+    }
+
+    const BuildInput& input_;
+    const BuildOptions& options_;
+    const Execution& execution_;
+    std::size_t n_labels_;
+    UnitRows classes_, labels_;
+    std::vector<std::uint32_t> slots_;
+    std::size_t n_rows_ = 0;
+    bool repeated_labels_ = false;
+    Image* image_ = nullptr;
+    Safetensors file_;
+};
+
+}  // namespace
+
+std::shared_ptr<const IndexData> build_index(const BuildInput& input, const BuildOptions& options,
+                                             const Execution& execution) {
+    return Builder(input, options, execution).run();
+}
+
+}  // namespace conse

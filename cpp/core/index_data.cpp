@@ -1,0 +1,161 @@
+#include "core/index_data.hpp"
+
+#include <cstdio>
+
+#include "conse/error.hpp"
+#include "core/message.hpp"
+#include "core/xxh64.hpp"
+
+namespace conse {
+namespace {
+
+constexpr std::size_t kChecksumDigits = 16;
+
+// Finds tensors and metadata of one file; every failure names the file.
+class Contents {
+  public:
+    Contents(const Image& image, const Safetensors& file, const std::string& name)
+        : image_(image), file_(file), name_(name) {}
+
+    template <class... Parts>
+    [[noreturn]] void fail(const Parts&... parts) const {
+        throw FormatError(concat("'", name_, "' is not a usable index: ", parts...));
+    }
+
+    const std::string& metadata(const char* key) const {
+        const auto found = file_.metadata.find(key);
+        if (found == file_.metadata.end()) fail("its metadata lacks '", key, "'");
+        return found->second;
+    }
+
+    bool flag(const char* key) const {
+        const std::string& text = metadata(key);
+        if (text != "true" && text != "false") fail("metadata '", key, "' is '", text, "'; expected true or false");
+        return text == "true";
+    }
+
+    std::size_t count(const char* key) const {
+        const std::string& text = metadata(key);
+        if (text.empty() || text.size() > 15 || text.find_first_not_of("0123456789") != std::string::npos) {
+            fail("metadata '", key, "' is '", text, "'; expected a count");
+        }
+        return static_cast<std::size_t>(std::stoull(text));
+    }
+
+    const Tensor* find(const std::string& key) const {
+        const auto found = file_.tensors.find(key);
+        return found == file_.tensors.end() ? nullptr : &found->second;
+    }
+
+    const Tensor& tensor(const std::string& key, const char* dtype, std::size_t rank) const {
+        const Tensor* found = find(key);
+        if (found == nullptr) fail("tensor '", key, "' is missing");
+        if (found->dtype != dtype) fail("tensor '", key, "' is ", found->dtype, "; expected ", dtype);
+        if (found->shape.size() != rank) fail("tensor '", key, "' has ", found->shape.size(), " dimensions; expected ", rank);
+        return *found;
+    }
+
+    template <class Element>
+    const Element* data(const std::string& key, const char* dtype, const std::vector<std::uint64_t>& shape) const {
+        const Tensor& found = tensor(key, dtype, shape.size());
+        for (std::size_t i = 0; i < shape.size(); ++i) {
+            if (found.shape[i] == shape[i]) continue;
+            fail("tensor '", key, "' has length ", found.shape[i], " in dimension ", i, "; expected ", shape[i]);
+        }
+        return reinterpret_cast<const Element*>(image_.data() + found.offset);
+    }
+
+    TextView texts(const std::string& key, std::size_t count) const {
+        if (find(key) == nullptr) return {};
+        const Tensor& bytes = tensor(key, "U8", 1);
+        TextView view;
+        view.bytes = image_.data() + bytes.offset;
+        view.offsets = data<std::int64_t>(key + ".offsets", "I64", {count + 1});
+        view.count = count;
+        view.size = bytes.size;
+        return view;
+    }
+
+  private:
+    const Image& image_;
+    const Safetensors& file_;
+    const std::string& name_;
+};
+
+void check_version(const Contents& contents, const Safetensors& file) {
+    const auto format = file.metadata.find("format");
+    if (format == file.metadata.end() || format->second != kFormatName) {
+        contents.fail("its metadata does not say format '", kFormatName, "'; build one with ConseIndex.build");
+    }
+    const std::string& version = contents.metadata("format_version");
+    if (version != kFormatVersion) {
+        contents.fail("it has format version ", version, " and this program reads version ", kFormatVersion,
+                      "; build it anew from its embeddings with ConseIndex.build");
+    }
+    const std::string& lanes = contents.metadata("block_rows");
+    if (lanes != std::to_string(kTileLanes)) contents.fail("blocks of ", lanes, " rows; expected ", kTileLanes);
+    if (contents.metadata(kChecksumKey).size() != kChecksumDigits) contents.fail("its checksum needs 16 digits");
+}
+
+}  // namespace
+
+std::vector<std::size_t> level_sizes(std::size_t n_blocks) {
+    std::vector<std::size_t> sizes{n_blocks};
+    while (sizes.back() > 1) sizes.push_back((sizes.back() + kTileLanes - 1) / kTileLanes);
+    return sizes;
+}
+
+std::string maxima_name(std::size_t level) { return concat("maxima.", level); }
+
+std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, const std::string& name) {
+    auto index = std::make_shared<IndexData>();
+    index->file = read_safetensors(image->data(), image->size(), name);
+    index->image = std::move(image);
+    const Contents contents(*index->image, index->file, name);
+    check_version(contents, index->file);
+
+    const std::size_t n_classes = contents.tensor("class_embeddings", "F32", 2).shape[0];
+    const std::size_t dimension = contents.tensor("class_embeddings", "F32", 2).shape[1];
+    index->n_labels = contents.tensor("label_class", "I32", 1).shape[0];
+    index->n_blocks = contents.tensor("row_label", "I32", 2).shape[0];
+    if (n_classes < 1 || dimension < 1 || index->n_labels < 1 || index->n_blocks < 1) contents.fail("an empty tensor");
+    if (n_classes > 0x7ffffffe || index->n_labels > 0x7ffffffe || index->n_blocks > 0x7ffffffe) {
+        contents.fail("ids do not fit in 31 bits");
+    }
+    index->classes = {contents.data<float>("class_embeddings", "F32", {n_classes, dimension}), n_classes, dimension};
+    index->class_lengths = contents.data<double>("class_lengths", "F64", {n_classes});
+    index->label_embeddings = contents.data<float>("label_embeddings", "F32", {index->n_blocks, dimension, kTileLanes});
+    if (contents.find("table") != nullptr) {
+        index->table = contents.data<float>("table", "F32", {index->n_blocks, n_classes, kTileLanes});
+    }
+    const std::vector<std::size_t> sizes = level_sizes(index->n_blocks);
+    index->levels.push_back({nullptr, index->n_blocks});
+    for (std::size_t level = 1; level < sizes.size(); ++level) {
+        const float* maxima = contents.data<float>(maxima_name(level), "F32", {sizes[level], n_classes, kTileLanes});
+        index->levels.push_back({maxima, sizes[level]});
+    }
+    index->row_label = contents.data<std::int32_t>("row_label", "I32", {index->n_blocks, kTileLanes});
+    index->label_class = contents.data<std::int32_t>("label_class", "I32", {index->n_labels});
+    index->class_names = contents.texts("class_names", n_classes);
+    index->class_ids = contents.texts("class_ids", n_classes);
+    index->label_names = contents.texts("label_names", index->n_labels);
+    index->label_ids = contents.texts("label_ids", index->n_labels);
+    index->n_rows = contents.count("n_rows");
+    index->normalize_classes = contents.flag("normalize_classes");
+    index->repeated_labels = contents.flag("repeated_labels");
+    return index;
+}
+
+std::string checksum_of(const IndexData& index) {
+    const std::size_t digits = index.file.metadata_offsets.find(kChecksumKey)->second;
+    const char* bytes = index.image->data();
+    Xxh64 hash;
+    hash.update(bytes, digits);
+    hash.update("0000000000000000", kChecksumDigits);
+    hash.update(bytes + digits + kChecksumDigits, index.image->size() - digits - kChecksumDigits);
+    char text[kChecksumDigits + 1];
+    std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash.digest()));
+    return text;
+}
+
+}  // namespace conse

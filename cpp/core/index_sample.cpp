@@ -1,0 +1,56 @@
+#include "core/index_sample.hpp"
+
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+
+#include "core/dispatch.hpp"
+#include "core/index_search.hpp"
+#include "core/parallel.hpp"
+
+namespace conse {
+namespace {
+
+constexpr std::size_t kImages = 64, kTerms = 10, kBest = 10;
+
+std::vector<Entry<float>> made_up_image(const ClassEmbeddings& classes, std::size_t class_id) {
+    Collector<float> nearest;
+    nearest.reset(std::min(kTerms, classes.n_classes));
+    const float* own = classes.data + class_id * classes.dimension;
+    for (std::size_t c = 0; c < classes.n_classes; ++c) {
+        const float* other = classes.data + c * classes.dimension;
+        float dot = 0;
+        for (std::size_t d = 0; d < classes.dimension; ++d) dot += own[d] * other[d];
+        nearest.push(dot, static_cast<std::int32_t>(c));
+        nearest.settle_when_due();
+    }
+    std::vector<Entry<float>> kept = nearest.finish();
+    for (std::size_t t = 0; t < kept.size(); ++t) kept[t].value = std::ldexp(1.0f, -static_cast<int>(t));
+    return kept;
+}
+
+}  // namespace
+
+std::string sample_scored_fraction(const IndexData& index, const Execution& execution) {
+    const KernelTable& table = kernels();
+    const std::size_t n_images = std::min(kImages, index.classes.n_classes);
+    const Arithmetic arithmetic = choose_arithmetic(index, kTerms);
+    std::atomic<std::size_t> n_scored{0};
+    parallel_for({n_images, 1000}, execution, [&](std::size_t begin, std::size_t end) {
+        Query query;
+        Search search;
+        for (std::size_t i = begin; i < end; ++i) {
+            query.set_weights(made_up_image(index.classes, i * index.classes.n_classes / n_images));
+            query.combine(table, index.classes);
+            if (!query.has_direction()) continue;
+            search.run(table, index, query, arithmetic, kBest);
+            n_scored += search.blocks_scored();
+        }
+    });
+    const double fraction = static_cast<double>(n_scored) / static_cast<double>(n_images * index.n_blocks);
+    char text[16];
+    std::snprintf(text, sizeof text, "%.6f", fraction);
+    return text;
+}
+
+}  // namespace conse

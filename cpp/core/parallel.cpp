@@ -1,0 +1,128 @@
+#include "core/parallel.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+
+#include <pthread.h>
+#if defined(__linux__)
+#include <sched.h>
+#endif
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+namespace conse {
+namespace {
+
+// Waking a thread costs some microseconds; below this a second one does not pay.
+constexpr double kMicrosecondsWorthAThread = 25;
+// One chunk is this long: short enough to share evenly, long enough to make its bookkeeping vanish.
+constexpr double kMicrosecondsPerChunk = 20;
+// Between two checkpoints a thread works about this long, so that Ctrl-C feels immediate.
+constexpr double kMicrosecondsBetweenCheckpoints = 20'000;
+
+// A parallel region in a forked child of a process that used one hangs in libgomp, so a child stays serial.
+std::atomic<bool> in_forked_child{false};
+const int fork_handler = pthread_atfork(nullptr, nullptr, [] { in_forked_child = true; });
+
+int affinity_threads() {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+    return 1 << 16;  // more than 1,024 CPUs, or another system: OpenMP's own count decides
+}
+
+std::size_t items_in(double microseconds, const Work& work) {
+    const double count = microseconds / std::max(work.microseconds, 1e-3);
+    return static_cast<std::size_t>(std::clamp(count, 1.0, 1e15));
+}
+
+// Keeps the exception of the lowest range. Ranges are handed out in ascending order, so every lower range
+// has begun when a higher one fails, and has its say before the loop ends.
+class FirstError {
+  public:
+    bool happened() const { return happened_.load(std::memory_order_relaxed); }
+    void keep(std::size_t begin, std::exception_ptr error) {
+        while (lock_.test_and_set(std::memory_order_acquire)) {
+        }
+        if (!error_ || begin < begin_) {
+            begin_ = begin;
+            error_ = error;
+        }
+        happened_ = true;
+        lock_.clear(std::memory_order_release);
+    }
+    void rethrow() const {
+        if (error_) std::rethrow_exception(error_);
+    }
+
+  private:
+    std::atomic_flag lock_ = ATOMIC_FLAG_INIT;
+    std::atomic<bool> happened_{false};
+    std::size_t begin_ = 0;
+    std::exception_ptr error_;
+};
+
+#if defined(_OPENMP)
+void run_on_threads(std::size_t begin, std::size_t end, std::size_t grain, int n_threads, const void* body,
+                    detail::RangeFunction call) {
+    FirstError error;
+    const std::size_t n_chunks = (end - begin + grain - 1) / grain;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads)
+    for (std::size_t chunk = 0; chunk < n_chunks; ++chunk) {
+        if (error.happened()) continue;
+        const std::size_t first = begin + chunk * grain;
+        try {
+            call(body, first, std::min(first + grain, end));
+        } catch (...) {
+            error.keep(first, std::current_exception());
+        }
+    }
+    error.rethrow();
+}
+#endif
+
+}  // namespace
+
+int max_threads() {
+    if (fork_handler != 0 || in_forked_child) return 1;
+#if defined(_OPENMP)
+    return std::max(1, std::min(omp_get_max_threads(), affinity_threads()));
+#else
+    return 1;
+#endif
+}
+
+int threads_for(const Work& work, const Execution& execution) {
+    const double total = static_cast<double>(work.items) * work.microseconds;
+    const double worthwhile = std::floor(total / kMicrosecondsWorthAThread);
+    if (worthwhile < 2 || work.items < 2 || execution.n_threads == 1 || in_forked_child) return 1;
+    const int allowed = execution.n_threads > 0 ? execution.n_threads : max_threads();
+    const double n_threads = std::min({worthwhile, static_cast<double>(allowed), static_cast<double>(work.items)});
+    return static_cast<int>(n_threads);
+}
+
+void detail::parallel_for(const Work& work, const Execution& execution, const void* body, RangeFunction call) {
+    const int n_threads = threads_for(work, execution);
+    const std::size_t grain = items_in(kMicrosecondsPerChunk, work);
+    const std::size_t stretch =
+        execution.checkpoint ? items_in(kMicrosecondsBetweenCheckpoints * n_threads, work) : work.items;
+    for (std::size_t begin = 0; begin < work.items; begin += stretch) {
+        const std::size_t end = std::min(work.items, begin + std::max<std::size_t>(stretch, 1));
+        if (begin > 0) execution.checkpoint(static_cast<double>(begin) / static_cast<double>(work.items));
+#if defined(_OPENMP)
+        if (n_threads > 1) {
+            run_on_threads(begin, end, grain, n_threads, body, call);
+            continue;
+        }
+#endif
+        for (std::size_t first = begin; first < end; first += grain) {
+            call(body, first, std::min(first + grain, end));
+        }
+    }
+}
+
+}  // namespace conse

@@ -1,0 +1,63 @@
+#include "core/query.hpp"
+
+#include <cmath>
+
+namespace conse {
+
+template <class Value>
+void Query::set_weights(const std::vector<Entry<Value>>& kept) {
+    classes_.clear();
+    shares_.clear();
+    for (const Entry<Value>& entry : kept) {
+        if (!(entry.value > 0)) break;  // descending, so the rest are zeros too and add nothing
+        classes_.push_back(static_cast<std::uint32_t>(entry.id));
+        // Relative to the largest, so that neither a sum of 1e308s nor one of 1e-320s leaves float64.
+        shares_.push_back(static_cast<double>(entry.value) / static_cast<double>(kept.front().value));
+    }
+    make_shares();
+}
+
+template <class Value>
+void Query::set_logits(const std::vector<Entry<Value>>& kept, double temperature) {
+    classes_.clear();
+    shares_.clear();
+    for (const Entry<Value>& entry : kept) {
+        const double below = static_cast<double>(entry.value) - static_cast<double>(kept.front().value);
+        classes_.push_back(static_cast<std::uint32_t>(entry.id));
+        shares_.push_back(std::exp(below / temperature));
+    }
+    make_shares();
+}
+
+void Query::make_shares() {
+    double total = 0;
+    for (const double share : shares_) total += share;
+    for (double& share : shares_) share /= total;
+}
+
+void Query::combine(const KernelTable& kernels, const ClassEmbeddings& classes) {
+    f_.resize(padded(classes.dimension));
+    kernels.combine(shares_.data(), classes_.data(), shares_.size(), classes.data, classes.dimension, f_.data());
+    length_ = std::sqrt(kernels.squared_length(f_.data(), classes.dimension));
+}
+
+void Query::make_weights() {
+    weights_.clear();
+    for (const double share : shares_) {
+        const float weight = static_cast<float>(share / length_);
+        if (weight == 0) break;  // descending: adding the rest would change nothing
+        weights_.push_back(weight);
+    }
+}
+
+void Query::make_direction() {
+    direction_.resize(f_.size());
+    for (std::size_t d = 0; d < f_.size(); ++d) direction_[d] = static_cast<float>(f_[d] / length_);
+}
+
+template void Query::set_weights(const std::vector<Entry<float>>&);
+template void Query::set_weights(const std::vector<Entry<double>>&);
+template void Query::set_logits(const std::vector<Entry<float>>&, double);
+template void Query::set_logits(const std::vector<Entry<double>>&, double);
+
+}  // namespace conse

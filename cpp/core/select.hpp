@@ -1,0 +1,42 @@
+// Partial top-k selection of one row.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include "core/collector.hpp"
+#include "kernels/kernels.hpp"
+
+namespace conse {
+
+/// What a row may hold; anything else is std::invalid_argument.
+enum class Domain {
+    ordered,  // no NaN
+    finite,   // no NaN, no infinity
+    weights,  // finite and not negative
+};
+
+/// Scratch of one thread for rows of this element type (float16 as bits).
+template <class Element>
+class Selector {
+  public:
+    using Value = std::conditional_t<std::is_same_v<Element, double>, double, float>;
+
+    /// The k largest of row[0..n), ordered by (value descending, column ascending). `argument` and `row_number`
+    /// are for messages.
+    const std::vector<Entry<Value>>& select(const KernelTable& kernels, const Element* row, std::size_t n,
+                                            std::size_t k, Domain domain, const char* argument,
+                                            std::size_t row_number);
+
+    std::vector<Element> gathered;  // for rows that are not contiguous
+
+  private:
+    Value starting_floor(std::size_t n, std::size_t k);
+
+    Survey<Value> survey_;
+    std::vector<std::uint32_t> columns_;
+    Collector<Value> collector_;
+};
+
+}  // namespace conse

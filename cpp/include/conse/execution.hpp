@@ -1,0 +1,19 @@
+// How a call may use the machine, and how it can be stopped.
+#pragma once
+
+#include <functional>
+
+namespace conse {
+
+struct Execution {
+    int n_threads = 0;  // 0: what the affinity mask and OpenMP's settings allow, max_threads()
+
+    // Called on the calling thread between chunks of some ten milliseconds of work, with the share that is
+    // done (0 to 1). An exception thrown here stops the call and reaches the caller.
+    std::function<void(double)> checkpoint;
+};
+
+/// Threads that a call with n_threads = 0 would use now; 1 in a forked child and in a build without OpenMP.
+int max_threads();
+
+}  // namespace conse

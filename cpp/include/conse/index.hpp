@@ -1,0 +1,85 @@
+// Labels prepared for ranking: built once, saved as one safetensors file, mapped wherever it is used.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "conse/execution.hpp"
+#include "conse/matrix_view.hpp"
+
+namespace conse {
+
+struct IndexData;
+
+/// Strings as one UTF-8 text of `size` bytes and count + 1 offsets into it. `offsets` null: there are none.
+struct TextView {
+    const char* bytes = nullptr;
+    const std::int64_t* offsets = nullptr;
+    std::size_t count = 0;
+    std::size_t size = 0;
+};
+
+struct BuildInput {
+    MatrixView class_embeddings;              // (classes, dimension)
+    MatrixView label_embeddings;              // (rows, dimension); a row of zeros never ranks
+    std::size_t n_labels = 0;                 // 0: one label per row
+    const std::int64_t* row_label = nullptr;  // (rows) the label that owns the row; null: row r is label r
+    const std::int64_t* label_class = nullptr;  // (n_labels) class id or -1; null: no label is a seen class
+    TextView class_names, class_ids, label_names, label_ids;
+};
+
+struct BuildOptions {
+    bool normalize_classes = true;
+    bool compact = false;  // leave the table of class x label scores out
+    std::string path;      // not empty: stream to this file (written aside, then renamed), and open it
+};
+
+struct IndexInfo {
+    std::size_t n_classes, n_labels, n_rows, dimension, n_blocks, block_rows, nbytes;
+    bool compact, normalize_classes;
+    std::string format_version, producer, checksum, scored_fraction, path;
+};
+
+class Index {
+  public:
+    static Index build(const BuildInput& input, const BuildOptions& options, const Execution& execution = {});
+    static Index open(const std::string& path);
+    /// An index in the caller's memory, copied: the bytes of a saved file.
+    static Index from_bytes(const void* bytes, std::size_t size);
+
+    void save(const std::string& path) const;
+    /// Reads everything: checksum, ids, finite values, maxima. Throws FormatError.
+    void verify(const Execution& execution = {}) const;
+
+    /// Ranks rows of probabilities (any non-negative finite weights) by their top_t largest.
+    void rank(const MatrixView& probabilities, std::size_t top_t, const RankingView& ranking,
+              const Execution& execution = {}) const;
+    /// Softmax of the top_t largest logits at this temperature; only those are exponentiated.
+    void rank_logits(const MatrixView& logits, std::size_t top_t, double temperature, const RankingView& ranking,
+                     const Execution& execution = {}) const;
+    /// (class id, weight) pairs, when the model has its own top-k: both (rows, T); `classes` is C-contiguous.
+    void rank_pairs(const std::int64_t* classes, const MatrixView& weights, const RankingView& ranking,
+                    const Execution& execution = {}) const;
+    /// f of each row, (rows, dimension) float32, not normalised.
+    void embed(const MatrixView& probabilities, std::size_t top_t, float* f, const Execution& execution = {}) const;
+
+    IndexInfo info() const;
+    const std::int32_t* label_class() const;  // (n_labels)
+    TextView class_names() const;
+    TextView class_ids() const;
+    TextView label_names() const;
+    TextView label_ids() const;
+    std::string_view bytes() const;  // the file's image
+
+  private:
+    explicit Index(std::shared_ptr<const IndexData> data);
+    std::shared_ptr<const IndexData> data_;
+};
+
+/// String i of a view read from an index; throws FormatError when its offsets do not lie within the text.
+std::string_view text_at(const TextView& texts, std::size_t i);
+
+}  // namespace conse

@@ -1,0 +1,255 @@
+// The hot loops, compiled once per instruction set; CMake defines
+//   CONSE_TARGET_NAME       the psABI name, "x86-64-v3"
+//   CONSE_TARGET_NAMESPACE  the same as an identifier, x86_64_v3
+//   CONSE_TARGET_HEADER     "native_avx2.hpp"
+//   CONSE_TARGET_FUSED      whether multiply_add rounds once
+// Raw pointers only: no containers, no algorithms, no allocation, no exceptions (kernels.hpp says why).
+#include "kernels.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+#include CONSE_TARGET_HEADER
+#include "half.hpp"
+#include "lanes.hpp"
+
+namespace conse {
+namespace CONSE_TARGET_NAMESPACE {
+namespace {
+
+static_assert(kDotLanes == 16 && kTileLanes == 32 && kSurveyLanes == 64, "the loops below are written for these");
+
+// What an element of a row becomes when it is compared.
+template <class Element>
+struct Compared {
+    using Value = float;
+    using Lanes = F32;
+};
+template <>
+struct Compared<double> {
+    using Value = double;
+    using Lanes = F64;
+};
+
+float value_of(std::uint16_t bits) { return half_to_float(bits); }
+float value_of(float x) { return x; }
+double value_of(double x) { return x; }
+
+template <class Value>
+Value infinity() {
+    return static_cast<Value>(__builtin_inff());
+}
+
+// ---- select ----------------------------------------------------------------------------------------------
+
+template <class Element>
+void survey(const Element* row, std::size_t n, Survey<typename Compared<Element>::Value>* result) {
+    using Value = typename Compared<Element>::Value;
+    using Lanes = typename Compared<Element>::Lanes;
+    const Lanes zero = Lanes::broadcast(0);
+    Lanes largest[4], smallest = Lanes::broadcast(infinity<Value>()), poison = zero;
+    for (Lanes& lanes : largest) lanes = Lanes::broadcast(-infinity<Value>());
+    std::size_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        for (int part = 0; part < 4; ++part) {
+            const Lanes x = Lanes::load(row + i + 16 * part);
+            largest[part] = max(largest[part], x);
+            smallest = min(smallest, x);
+            poison = multiply_add(x, zero, poison);  // NaN from the first NaN or infinity on
+        }
+    }
+    for (int part = 0; part < 4; ++part) largest[part].store(result->maxima + 16 * part);
+    Value small[16], tainted[16];
+    smallest.store(small);
+    poison.store(tainted);
+    for (int lane = 1; lane < 16; ++lane) {
+        small[0] = small[lane] < small[0] ? small[lane] : small[0];
+        tainted[0] += tainted[lane];
+    }
+    for (; i < n; ++i) {
+        const Value x = value_of(row[i]);
+        Value& lane = result->maxima[i % 64];
+        lane = x > lane ? x : lane;
+        small[0] = x < small[0] ? x : small[0];
+        tainted[0] += x * 0;
+    }
+    result->minimum = small[0];
+    result->finite = tainted[0] == 0;
+}
+
+template <class Element>
+std::size_t collect(const Element* row, std::size_t begin, std::size_t n,
+                    typename Compared<Element>::Value floor, std::uint32_t* ids, std::size_t* count,
+                    std::size_t capacity) {
+    using Lanes = typename Compared<Element>::Lanes;
+    const Lanes lowest = Lanes::broadcast(floor);
+    std::size_t found = *count, i = begin;
+    for (; i < n && found + 64 <= capacity; i += 64) {
+        std::uint64_t mask = 0;
+        for (std::size_t part = 0; part < 4; ++part) {
+            const std::size_t at = i + 16 * part;
+            if (at + 16 <= n) {
+                mask |= static_cast<std::uint64_t>(at_least(Lanes::load(row + at), lowest)) << (16 * part);
+            } else if (at < n) {
+                const std::uint32_t valid = (1u << (n - at)) - 1;
+                const std::uint32_t bits = at_least(Lanes::load_first(row + at, n - at), lowest) & valid;
+                mask |= static_cast<std::uint64_t>(bits) << (16 * part);
+            }
+        }
+        for (; mask != 0; mask &= mask - 1) {
+            ids[found++] = static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(__builtin_ctzll(mask));
+        }
+    }
+    *count = found;
+    return i < n ? i : n;
+}
+
+// ---- combine ---------------------------------------------------------------------------------------------
+
+void combine(const double* weights, const std::uint32_t* rows, std::size_t n_terms, const float* embeddings,
+             std::size_t dimension, double* f) {
+    for (std::size_t d = 0; d < dimension; d += 16) {
+        F64 sum = F64::broadcast(0);
+        for (std::size_t t = 0; t < n_terms; ++t) {
+            const float* row = embeddings + static_cast<std::size_t>(rows[t]) * dimension + d;
+            const F64 x = d + 16 <= dimension ? F64::load(row) : F64::load_first(row, dimension - d);
+            sum = multiply_add(F64::broadcast(weights[t]), x, sum);
+        }
+        sum.store(f + d);
+    }
+}
+
+double squared_length(const double* f, std::size_t dimension) {
+    F64 squares = F64::broadcast(0);
+    for (std::size_t d = 0; d < dimension; d += 16) {
+        const F64 x = F64::load(f + d);
+        squares = multiply_add(x, x, squares);
+    }
+    return sum(squares);
+}
+
+// ---- bound and score -------------------------------------------------------------------------------------
+
+template <bool kPlain>
+std::uint32_t score(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* tile,
+                    float floor, float* scores) {
+    F32 low = F32::broadcast(0), high = low;
+    for (std::size_t begin = 0; begin < n_terms; begin += kRunTerms) {
+        const std::size_t end = n_terms - begin < kRunTerms ? n_terms : begin + kRunTerms;
+        F32 run_low = F32::broadcast(0), run_high = run_low;
+        for (std::size_t t = begin; t < end; ++t) {
+            const float* row = tile + kTileLanes * (kPlain ? t : rows[t]);
+            const F32 weight = F32::broadcast(weights[t]);
+            run_low = multiply_add(weight, F32::load(row), run_low);
+            run_high = multiply_add(weight, F32::load(row + 16), run_high);
+        }
+        low = low + run_low;
+        high = high + run_high;
+    }
+    low.store(scores);
+    high.store(scores + 16);
+    const F32 lowest = F32::broadcast(floor);
+    return at_least(low, lowest) | at_least(high, lowest) << 16;
+}
+
+std::uint32_t score_tile(const float* weights, const std::uint32_t* rows, std::size_t n_terms,
+                         const float* tile, float floor, float* scores) {
+    return score<false>(weights, rows, n_terms, tile, floor, scores);
+}
+
+std::uint32_t score_plain_tile(const float* weights, std::size_t n_terms, const float* tile, float floor,
+                               float* scores) {
+    return score<true>(weights, nullptr, n_terms, tile, floor, scores);
+}
+
+// ---- dense ranking ---------------------------------------------------------------------------------------
+
+template <class Element>
+void square_into(const Element* p, std::size_t n, F64* squares) {
+    // float16 has no direct way to float64 on most targets; through float32 it is exact.
+    float values[16];
+    (n == 16 ? F32::load(p) : F32::load_first(p, n)).store(values);
+    const F64 x = F64::load(values);
+    *squares = multiply_add(x, x, *squares);
+}
+
+// kRows labels at once: one label alone would wait for its own chain of additions.
+template <int kRows, class Element>
+void dots_of(const float* query, const Element* const* labels, std::size_t dimension, float* dots,
+             double* squared_lengths) {
+    constexpr std::size_t kRun = kRunTerms * kDotLanes;
+    F32 total[kRows];
+    for (F32& lanes : total) lanes = F32::broadcast(0);
+    for (std::size_t begin = 0; begin < dimension; begin += kRun) {
+        const std::size_t end = dimension - begin < kRun ? dimension : begin + kRun;
+        F32 run[kRows];
+        for (F32& lanes : run) lanes = F32::broadcast(0);
+        std::size_t d = begin;
+        for (; d + 16 <= end; d += 16) {
+            const F32 q = F32::load(query + d);
+            for (int i = 0; i < kRows; ++i) run[i] = multiply_add(q, F32::load(labels[i] + d), run[i]);
+        }
+        if (d < end) {
+            const F32 q = F32::load(query + d);
+            for (int i = 0; i < kRows; ++i) {
+                run[i] = multiply_add(q, F32::load_first(labels[i] + d, end - d), run[i]);
+            }
+        }
+        for (int i = 0; i < kRows; ++i) total[i] = total[i] + run[i];
+    }
+    for (int i = 0; i < kRows; ++i) dots[i] = sum(total[i]);
+    if (squared_lengths == nullptr) return;
+    for (int i = 0; i < kRows; ++i) {
+        F64 squares = F64::broadcast(0);
+        for (std::size_t d = 0; d < dimension; d += 16) {
+            square_into(labels[i] + d, dimension - d < 16 ? dimension - d : 16, &squares);
+        }
+        squared_lengths[i] = sum(squares);
+    }
+}
+
+template <class Element>
+void dots(const float* query, const void* labels, std::ptrdiff_t stride, std::size_t n_labels,
+          std::size_t dimension, float* result, double* squared_lengths) {
+    const char* bytes = static_cast<const char*>(labels);
+    std::size_t i = 0;
+    for (; i + 4 <= n_labels; i += 4) {
+        const Element* rows[4];
+        for (const Element*& row : rows) {
+            row = reinterpret_cast<const Element*>(bytes);
+            bytes += stride;
+        }
+        dots_of<4>(query, rows, dimension, result + i, squared_lengths ? squared_lengths + i : nullptr);
+    }
+    for (; i < n_labels; ++i, bytes += stride) {
+        const Element* row = reinterpret_cast<const Element*>(bytes);
+        dots_of<1>(query, &row, dimension, result + i, squared_lengths ? squared_lengths + i : nullptr);
+    }
+}
+
+}  // namespace
+}  // namespace CONSE_TARGET_NAMESPACE
+
+#define CONSE_JOIN_(a, b) a##b
+#define CONSE_JOIN(a, b) CONSE_JOIN_(a, b)
+#define CONSE_TABLE CONSE_JOIN(kernels_, CONSE_TARGET_NAMESPACE)
+
+extern const KernelTable CONSE_TABLE;
+const KernelTable CONSE_TABLE = {
+    CONSE_TARGET_NAME,
+    CONSE_TARGET_FUSED,
+    CONSE_TARGET_NAMESPACE::survey<std::uint16_t>,
+    CONSE_TARGET_NAMESPACE::survey<float>,
+    CONSE_TARGET_NAMESPACE::survey<double>,
+    CONSE_TARGET_NAMESPACE::collect<std::uint16_t>,
+    CONSE_TARGET_NAMESPACE::collect<float>,
+    CONSE_TARGET_NAMESPACE::collect<double>,
+    CONSE_TARGET_NAMESPACE::combine,
+    CONSE_TARGET_NAMESPACE::squared_length,
+    CONSE_TARGET_NAMESPACE::score_tile,
+    CONSE_TARGET_NAMESPACE::score_plain_tile,
+    CONSE_TARGET_NAMESPACE::dots<float>,
+    CONSE_TARGET_NAMESPACE::dots<std::uint16_t>,
+};
+
+}  // namespace conse

@@ -1,0 +1,74 @@
+// The one contract between the hot loops and the rest of the program: a table of function pointers.
+//
+// `kernels.cpp` is compiled once per instruction set; each object exports exactly one symbol, its table.
+// Nothing here may be inline or a template that a kernel object could emit as a weak symbol: the linker
+// would keep one copy for everybody, perhaps the AVX-512 one, and old CPUs would stop with SIGILL.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace conse {
+
+// Labels (or blocks, or blocks of blocks) that are scored together. 32 floats are two cache lines: the
+// smallest unit for which a surviving block costs whole lines only.
+constexpr std::size_t kTileLanes = 32;
+
+// Long sums run in fixed runs of this many terms, each added to the total when it is complete: one
+// sequential float32 sum over 1,000 terms errs by 3e-6, more than the promise of 2e-6.
+constexpr std::size_t kRunTerms = 32;
+
+// Dot products keep one partial sum per lane, lane = dimension mod 16, on every target, whatever the width
+// of its registers; so do the buffers that kernels read in whole steps.
+constexpr std::size_t kDotLanes = 16;
+
+// Columns are surveyed into this many interleaved maxima, whose k-th largest bounds the k-th largest value.
+constexpr std::size_t kSurveyLanes = 64;
+
+template <class Value>
+struct Survey {
+    Value maxima[kSurveyLanes];  // largest value of the columns c with c mod 64 = lane; -inf for an empty lane
+    Value minimum;               // meaningful when `finite`
+    bool finite;                 // no NaN and no infinity in the row
+};
+
+struct KernelTable {
+    const char* target;
+    bool fused;  // products are added with one rounding (FMA): same bits on all such targets
+
+    // Select. float16 rows are given as their bits.
+    void (*survey_f16)(const std::uint16_t* row, std::size_t n, Survey<float>* survey);
+    void (*survey_f32)(const float* row, std::size_t n, Survey<float>* survey);
+    void (*survey_f64)(const double* row, std::size_t n, Survey<double>* survey);
+
+    // Appends the columns from `begin` on whose value is >= floor to ids[*count...], while there is room for
+    // 64 more; returns the column to go on from (n when the row is done). Capacity must exceed *count + 64.
+    std::size_t (*collect_f16)(const std::uint16_t* row, std::size_t begin, std::size_t n, float floor,
+                               std::uint32_t* ids, std::size_t* count, std::size_t capacity);
+    std::size_t (*collect_f32)(const float* row, std::size_t begin, std::size_t n, float floor,
+                               std::uint32_t* ids, std::size_t* count, std::size_t capacity);
+    std::size_t (*collect_f64)(const double* row, std::size_t begin, std::size_t n, double floor,
+                               std::uint32_t* ids, std::size_t* count, std::size_t capacity);
+
+    // Combine. f[d] = sum_t weights[t] * embeddings[rows[t] * dimension + d] in float64, in the order of t;
+    // f has room for a multiple of 16 and its tail is set to zero. squared_length reads that padded f.
+    void (*combine)(const double* weights, const std::uint32_t* rows, std::size_t n_terms,
+                    const float* embeddings, std::size_t dimension, double* f);
+    double (*squared_length)(const double* f, std::size_t dimension);
+
+    // Bound and score. scores[lane] = sum_t weights[t] * tile[32 * rows[t] + lane], in the order of t, in
+    // runs of 32; bit `lane` of the result says that scores[lane] >= floor. The plain form has rows[t] = t.
+    std::uint32_t (*score_tile)(const float* weights, const std::uint32_t* rows, std::size_t n_terms,
+                                const float* tile, float floor, float* scores);
+    std::uint32_t (*score_plain_tile)(const float* weights, std::size_t n_terms, const float* tile,
+                                      float floor, float* scores);
+
+    // Dense ranking. dots[i] = query . labels[i], and squared_lengths[i] in float64 unless it is null. The
+    // query is padded with zeros to a multiple of 16; labels are `stride` bytes apart and never over-read.
+    void (*dots_f32)(const float* query, const void* labels, std::ptrdiff_t stride, std::size_t n_labels,
+                     std::size_t dimension, float* dots, double* squared_lengths);
+    void (*dots_f16)(const float* query, const void* labels, std::ptrdiff_t stride, std::size_t n_labels,
+                     std::size_t dimension, float* dots, double* squared_lengths);
+};
+
+}  // namespace conse

@@ -1,0 +1,78 @@
+// Sixteen lanes as an array of native registers, so that the loops are written once.
+//
+// A struct of native vectors, not a 64-byte vector type: the latter spills on targets with smaller registers.
+#pragma once
+
+namespace conse {
+namespace CONSE_TARGET_NAMESPACE {
+namespace {
+
+template <class Native, class Value>
+struct Lanes16 {
+    static constexpr int kRegisters = 16 / Native::kLanes;
+    Native r[kRegisters];
+
+    template <class Element>
+    static Lanes16 load(const Element* p) {
+        Lanes16 x;
+        for (int i = 0; i < kRegisters; ++i) x.r[i] = Native::load(p + i * Native::kLanes);
+        return x;
+    }
+
+    // The first n < 16 elements and zeros after them, without reading past the end of the row.
+    template <class Element>
+    static Lanes16 load_first(const Element* p, std::size_t n) {
+        Element buffer[16] = {};
+        for (std::size_t i = 0; i < n; ++i) buffer[i] = p[i];
+        return load(buffer);
+    }
+
+    static Lanes16 broadcast(Value value) {
+        Lanes16 x;
+        for (int i = 0; i < kRegisters; ++i) x.r[i] = Native::broadcast(value);
+        return x;
+    }
+
+    void store(Value* p) const {
+        for (int i = 0; i < kRegisters; ++i) r[i].store(p + i * Native::kLanes);
+    }
+
+    friend Lanes16 operator+(Lanes16 a, const Lanes16& b) {
+        for (int i = 0; i < kRegisters; ++i) a.r[i] = a.r[i] + b.r[i];
+        return a;
+    }
+    friend Lanes16 multiply_add(const Lanes16& a, const Lanes16& b, Lanes16 c) {
+        for (int i = 0; i < kRegisters; ++i) c.r[i] = multiply_add(a.r[i], b.r[i], c.r[i]);
+        return c;
+    }
+    friend Lanes16 max(Lanes16 a, const Lanes16& b) {
+        for (int i = 0; i < kRegisters; ++i) a.r[i] = max(a.r[i], b.r[i]);
+        return a;
+    }
+    friend Lanes16 min(Lanes16 a, const Lanes16& b) {
+        for (int i = 0; i < kRegisters; ++i) a.r[i] = min(a.r[i], b.r[i]);
+        return a;
+    }
+    friend std::uint32_t at_least(const Lanes16& a, const Lanes16& b) {
+        std::uint32_t mask = 0;
+        for (int i = 0; i < kRegisters; ++i) mask |= at_least(a.r[i], b.r[i]) << (i * Native::kLanes);
+        return mask;
+    }
+
+    // The sum of the lanes by a fixed tree (distance 8, 4, 2, 1), the same on every target.
+    friend Value sum(const Lanes16& a) {
+        Value x[16];
+        a.store(x);
+        for (int distance = 8; distance > 0; distance /= 2) {
+            for (int i = 0; i < distance; ++i) x[i] += x[i + distance];
+        }
+        return x[0];
+    }
+};
+
+using F32 = Lanes16<NativeF32, float>;
+using F64 = Lanes16<NativeF64, double>;
+
+}  // namespace
+}  // namespace CONSE_TARGET_NAMESPACE
+}  // namespace conse

@@ -1,0 +1,34 @@
+// "Registers" of one number, in plain C++, for every other CPU. Products and sums round separately.
+#pragma once
+
+#include "half.hpp"
+
+namespace conse {
+namespace CONSE_TARGET_NAMESPACE {
+namespace {
+
+template <class Value>
+struct NativeScalar {
+    static constexpr int kLanes = 1;
+    Value v;
+
+    static NativeScalar load(const float* p) { return {*p}; }
+    static NativeScalar load(const double* p) { return {static_cast<Value>(*p)}; }
+    static NativeScalar load(const std::uint16_t* p) { return {half_to_float(*p)}; }
+    static NativeScalar broadcast(Value x) { return {x}; }
+    void store(Value* p) const { *p = v; }
+    friend NativeScalar operator+(NativeScalar a, NativeScalar b) { return {a.v + b.v}; }
+    friend NativeScalar multiply_add(NativeScalar a, NativeScalar b, NativeScalar c) {
+        return {a.v * b.v + c.v};
+    }
+    friend NativeScalar max(NativeScalar a, NativeScalar b) { return {a.v > b.v ? a.v : b.v}; }
+    friend NativeScalar min(NativeScalar a, NativeScalar b) { return {a.v < b.v ? a.v : b.v}; }
+    friend std::uint32_t at_least(NativeScalar a, NativeScalar b) { return a.v >= b.v; }
+};
+
+using NativeF32 = NativeScalar<float>;
+using NativeF64 = NativeScalar<double>;
+
+}  // namespace
+}  // namespace CONSE_TARGET_NAMESPACE
+}  // namespace conse

@@ -1,0 +1,56 @@
+// Registers of x86-64-v2: SSE4.2. There is no FMA: products and sums round separately.
+#pragma once
+
+#include <nmmintrin.h>
+
+#include "half.hpp"
+
+namespace conse {
+namespace CONSE_TARGET_NAMESPACE {
+namespace {
+
+struct NativeF32 {
+    static constexpr int kLanes = 4;
+    __m128 v;
+
+    static NativeF32 load(const float* p) { return {_mm_loadu_ps(p)}; }
+    static NativeF32 load(const std::uint16_t* p) {
+        return {_mm_setr_ps(half_to_float(p[0]), half_to_float(p[1]), half_to_float(p[2]), half_to_float(p[3]))};
+    }
+    static NativeF32 broadcast(float x) { return {_mm_set1_ps(x)}; }
+    void store(float* p) const { _mm_storeu_ps(p, v); }
+    friend NativeF32 operator+(NativeF32 a, NativeF32 b) { return {_mm_add_ps(a.v, b.v)}; }
+    friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) {
+        return {_mm_add_ps(_mm_mul_ps(a.v, b.v), c.v)};
+    }
+    friend NativeF32 max(NativeF32 a, NativeF32 b) { return {_mm_max_ps(a.v, b.v)}; }
+    friend NativeF32 min(NativeF32 a, NativeF32 b) { return {_mm_min_ps(a.v, b.v)}; }
+    friend std::uint32_t at_least(NativeF32 a, NativeF32 b) {
+        return static_cast<std::uint32_t>(_mm_movemask_ps(_mm_cmpge_ps(a.v, b.v)));
+    }
+};
+
+struct NativeF64 {
+    static constexpr int kLanes = 2;
+    __m128d v;
+
+    static NativeF64 load(const double* p) { return {_mm_loadu_pd(p)}; }
+    static NativeF64 load(const float* p) {
+        return {_mm_cvtps_pd(_mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
+    }
+    static NativeF64 broadcast(double x) { return {_mm_set1_pd(x)}; }
+    void store(double* p) const { _mm_storeu_pd(p, v); }
+    friend NativeF64 operator+(NativeF64 a, NativeF64 b) { return {_mm_add_pd(a.v, b.v)}; }
+    friend NativeF64 multiply_add(NativeF64 a, NativeF64 b, NativeF64 c) {
+        return {_mm_add_pd(_mm_mul_pd(a.v, b.v), c.v)};
+    }
+    friend NativeF64 max(NativeF64 a, NativeF64 b) { return {_mm_max_pd(a.v, b.v)}; }
+    friend NativeF64 min(NativeF64 a, NativeF64 b) { return {_mm_min_pd(a.v, b.v)}; }
+    friend std::uint32_t at_least(NativeF64 a, NativeF64 b) {
+        return static_cast<std::uint32_t>(_mm_movemask_pd(_mm_cmpge_pd(a.v, b.v)));
+    }
+};
+
+}  // namespace
+}  // namespace CONSE_TARGET_NAMESPACE
+}  // namespace conse

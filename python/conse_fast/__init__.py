@@ -1,0 +1,58 @@
+"""Exact zero-shot ranking by convex combination of semantic embeddings (ConSE), fast on a CPU.
+
+ConSE (Norouzi et al. 2013, arXiv 1312.5650) gives images labels that their classifier was never trained on.
+For one image with class probabilities ``p``:
+
+1. keep the ``top_t`` most probable classes ``t``;
+2. ``f = sum_t p_t s_t / sum_t p_t``, with ``s_t`` the embedding of class ``t``;
+3. rank the labels by ``cos(f, label embedding)`` and return the best ``k``.
+
+`ConseIndex` prepares labels once and ranks them in microseconds; `conse` does the whole in one call without an
+index; `top_k`, `convex_combination` and `cosine_rank` are its three steps.
+"""
+
+from __future__ import annotations
+
+from conse_fast import _core
+from conse_fast._index import ConseIndex, Ranking
+from conse_fast._names import Names
+from conse_fast._primitives import conse, convex_combination, cosine_rank, top_k
+
+__version__: str = _core.version
+
+
+def target() -> str:
+    """Name of the kernels in use, such as ``"x86-64-v4"``.
+
+    The best that the CPU supports, or what the environment variable ``CONSE_FAST_TARGET`` names; it is read at
+    every call.
+
+    Raises:
+        ValueError: The variable names none of `targets`.
+    """
+    return _core.current_target()
+
+
+def targets() -> tuple[str, ...]:
+    """Names of the kernels that this build holds and this CPU supports, best first; the last is ``"generic"``."""
+    return _core.supported_targets()
+
+
+def max_threads() -> int:
+    """Threads that ``n_threads=None`` means now: the affinity mask, ``OMP_NUM_THREADS`` and threadpoolctl count."""
+    return _core.max_threads()
+
+
+__all__ = [
+    "ConseIndex",
+    "Names",
+    "Ranking",
+    "__version__",
+    "conse",
+    "convex_combination",
+    "cosine_rank",
+    "max_threads",
+    "target",
+    "targets",
+    "top_k",
+]

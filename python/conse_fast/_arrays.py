@@ -1,0 +1,176 @@
+"""What arguments must look like, and the words for when they do not.
+
+Values and sizes are checked by the core, which C++ programs use too; this module checks types.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, Optional
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Pair = tuple[Array, Array]
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.float16))
+_LARGEST_COUNT = 2**31 - 1
+
+
+def count(value: object, argument: str) -> int:
+    """A whole number from 1 on; counts beyond 2^31 - 1 mean "all" and are cut to that."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{argument} must be an integer, got {value!r}")
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{argument} must be an integer, got {value!r}") from None
+    if number < 1:
+        raise ValueError(f"{argument} must be at least 1, got {number}")
+    return min(number, _LARGEST_COUNT)
+
+
+def threads(n_threads: Optional[int]) -> int:
+    """The core's word for ``n_threads``: 0 when it may choose."""
+    return 0 if n_threads is None else min(count(n_threads, "n_threads"), 1024)
+
+
+def terms(top_t: Optional[int], n_classes: int) -> int:
+    """The core's word for ``top_t``: all classes for None."""
+    return max(n_classes, 1) if top_t is None else count(top_t, "top_t")
+
+
+def as_array(x: object, argument: str) -> Array:
+    """``x`` or what its ``__array__`` gives; no copy of an array."""
+    if type(x) is np.ndarray:
+        return x
+    if hasattr(x, "is_cuda") and getattr(x, "requires_grad", False):
+        x = x.detach()  # type: ignore[attr-defined]
+    try:
+        return np.asarray(x)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{argument} must be an array, got {type(x).__name__}: {error}") from None
+
+
+def floats(x: object, argument: str) -> Array:
+    """A float16, float32 or float64 array in native byte order and aligned; others of these types are copied."""
+    array = as_array(x, argument)
+    dtype = array.dtype
+    if dtype not in _FLOATS:
+        if dtype.newbyteorder("=") not in _FLOATS:
+            raise TypeError(
+                f"{argument} must be float16, float32 or float64, got {dtype}{_cure_for(dtype, argument)}"
+            )
+        array = array.astype(dtype.newbyteorder("="))
+    return array if array.flags.aligned else array.copy()
+
+
+def _cure_for(dtype: np.dtype[Any], argument: str) -> str:
+    if dtype.kind in "iu":
+        scale = " * scale" if dtype.itemsize == 1 else ""
+        return f"; quantised or integer values: {argument}.astype(np.float32){scale}"
+    if dtype.kind == "O":
+        return "; the rows may differ in length"
+    return f"; convert it: {argument}.astype(np.float32)"
+
+
+def rows(x: object, argument: str) -> tuple[Array, bool]:
+    """Floats as (N, C), and whether ``x`` was a single row (C,)."""
+    array = floats(x, argument)
+    if array.ndim == 2:
+        return array, False
+    if array.ndim != 1:
+        raise ValueError(f"{argument} must have shape (C,) or (N, C), got {array.shape}")
+    return array[np.newaxis], True
+
+
+def matrix(x: object, argument: str) -> Array:
+    """Floats as (rows, columns) with contiguous rows; others are copied."""
+    array = floats(x, argument)
+    if array.ndim != 2:
+        raise ValueError(f"{argument} must have shape (rows, columns), got {array.shape}")
+    return array if has_contiguous_rows(array) else np.ascontiguousarray(array)
+
+
+def has_contiguous_rows(array: Array) -> bool:
+    """Whether the elements of each row of a 2-D array lie side by side."""
+    return array.shape[1] <= 1 or array.strides[1] == array.itemsize
+
+
+def label_matrix(x: object, argument: str) -> Array:
+    """A label matrix that is read where it lies: (L, D) float32 or float16, never copied."""
+    array = as_array(x, argument)
+    if array.dtype not in (np.float32, np.float16) or not array.dtype.isnative:
+        raise TypeError(
+            f"{argument} must be float32 or float16 in native byte order, got {array.dtype.str}; "
+            f"it is never copied, so convert it once: {argument}.astype(np.float32)"
+        )
+    if array.ndim != 2:
+        raise ValueError(f"{argument} must have shape (L, D), got {array.shape}")
+    if not has_contiguous_rows(array):
+        raise ValueError(
+            f"{argument} must have contiguous rows, got strides {array.strides}; "
+            f"it is never copied, so convert it once: np.ascontiguousarray({argument})"
+        )
+    if not array.flags.aligned:
+        raise ValueError(f"{argument} must be aligned; it is never copied, so copy it once: {argument}.copy()")
+    return array
+
+
+def ids(x: object, argument: str, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """Integers of this shape as C-contiguous int64."""
+    array = as_array(x, argument)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{argument} must hold integers, got {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"{argument} must have shape {shape}, got {array.shape}")
+    if array.dtype.kind == "u" and array.size and int(array.max()) > np.iinfo(np.int64).max:
+        raise ValueError(f"{argument} holds {array.max()}, which is no id")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def lengths(x: object, argument: str, size: int) -> Optional[npt.NDArray[np.float64]]:
+    """Known lengths of rows as float64, or None."""
+    if x is None:
+        return None
+    array = floats(x, argument)
+    if array.shape != (size,):
+        raise ValueError(f"{argument} must have shape ({size},), got {array.shape}")
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def result(out: object, argument: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """A new array for results, or ``out`` if it can take them."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{argument} must be a NumPy array, got {type(out).__name__}")
+    if out.dtype != dtype or not out.dtype.isnative:
+        raise TypeError(f"{argument} must be {np.dtype(dtype)}, got {out.dtype}")
+    if out.shape != shape:
+        raise ValueError(f"{argument} must have shape {shape}, got {out.shape}")
+    if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
+        raise ValueError(f"{argument} must be C-contiguous, aligned and writeable")
+    return out
+
+
+def result_pair(
+    out: object, names: tuple[str, str], n_rows: int, k: int, single: bool, dtype: npt.DTypeLike
+) -> Pair:
+    """Arrays for two results of shape (N, k), or (k,) for a single row; the second one is int64."""
+    shape = (k,) if single else (n_rows, k)
+    if out is None:
+        return np.empty(shape, dtype), np.empty(shape, np.int64)
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise TypeError(f"out must be a tuple ({names[0]}, {names[1]}), got {type(out).__name__}")
+    first = result(out[0], f"out[0] ({names[0]})", shape, dtype)
+    second = result(out[1], f"out[1] ({names[1]})", shape, np.int64)
+    if np.shares_memory(first, second):
+        raise ValueError(f"out must hold two separate arrays, got {names[0]} and {names[1]} that share memory")
+    return first, second
+
+
+def as_rows(array: Array, single: bool) -> Array:
+    """The (N, ...) view of a result that the core fills."""
+    return array[np.newaxis] if single else array

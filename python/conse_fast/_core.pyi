@@ -1,0 +1,80 @@
+from typing import Any, Callable, Optional
+
+import numpy as np
+import numpy.typing as npt
+
+_Array = npt.NDArray[Any]
+_Texts = Optional[tuple[bytes, npt.NDArray[np.int64]]]
+
+version: str
+
+def max_threads() -> int: ...
+def current_target() -> str: ...
+def supported_targets() -> tuple[str, ...]: ...
+def top_k(x: _Array, k: int, values: _Array, indices: _Array, n_threads: int) -> None: ...
+def convex_combination(
+    probabilities: _Array,
+    class_embeddings: _Array,
+    top_t: int,
+    normalize_classes: bool,
+    out: _Array,
+    n_threads: int,
+) -> None: ...
+def cosine_rank(
+    queries: _Array,
+    label_matrix: _Array,
+    query_lengths: Optional[_Array],
+    label_lengths: Optional[_Array],
+    scores: _Array,
+    indices: _Array,
+    n_threads: int,
+) -> None: ...
+def conse(
+    probabilities: _Array,
+    class_embeddings: _Array,
+    label_embeddings: _Array,
+    top_t: int,
+    normalize_classes: bool,
+    scores: _Array,
+    indices: _Array,
+    n_threads: int,
+) -> None: ...
+
+class Index:
+    @staticmethod
+    def build(
+        *,
+        class_embeddings: _Array,
+        label_embeddings: _Array,
+        n_labels: int,
+        row_label: Optional[_Array],
+        label_class: Optional[_Array],
+        class_names: _Texts,
+        class_ids: _Texts,
+        label_names: _Texts,
+        label_ids: _Texts,
+        normalize_classes: bool,
+        compact: bool,
+        path: bytes,
+        n_threads: int,
+        progress: Optional[Callable[[float], object]],
+    ) -> Index: ...
+    @staticmethod
+    def open(path: bytes) -> Index: ...
+    @staticmethod
+    def from_bytes(data: bytes) -> Index: ...
+    def to_bytes(self) -> bytes: ...
+    def save(self, path: bytes) -> None: ...
+    def verify(self, n_threads: int) -> None: ...
+    def rank(self, probabilities: _Array, top_t: int, scores: _Array, indices: _Array, n_threads: int) -> None: ...
+    def rank_logits(
+        self, logits: _Array, top_t: int, temperature: float, scores: _Array, indices: _Array, n_threads: int
+    ) -> None: ...
+    def rank_pairs(
+        self, classes: _Array, weights: _Array, scores: _Array, indices: _Array, n_threads: int
+    ) -> None: ...
+    def embed(self, probabilities: _Array, top_t: int, out: _Array, n_threads: int) -> None: ...
+    def info(self) -> dict[str, Any]: ...
+    def has_texts(self, which: str) -> bool: ...
+    def text(self, which: str, i: int) -> str: ...
+    def label_class(self) -> npt.NDArray[np.int32]: ...

@@ -1,0 +1,462 @@
+"""Labels prepared for ranking."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+
+import numpy as np
+
+from conse_fast import _arrays, _core
+from conse_fast._names import Names, encode
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import numpy.typing as npt
+
+    from conse_fast._arrays import Array, Pair
+
+PathLike = Union[str, "os.PathLike[str]"]
+
+
+class Ranking(tuple):  # type: ignore[type-arg]
+    """Scores and label ids, best first: ``scores, indices = ranking``.
+
+    Attributes:
+        scores: (k,) or (N, k) float32, descending; -inf where fewer than k labels qualify.
+        indices: int64 label ids of the same shape, ascending among equal scores; -1 where there is none.
+    """
+
+    scores: npt.NDArray[np.float32]
+    indices: npt.NDArray[np.int64]
+
+    def __new__(cls, scores: Array, indices: Array, label_names: Optional[Names] = None) -> Ranking:
+        """A ranking of these arrays; ``label_names`` is what `names` reads from."""
+        self = super().__new__(cls, (scores, indices))
+        self.scores = scores
+        self.indices = indices
+        self._label_names = label_names
+        return self
+
+    @property
+    def names(self) -> npt.NDArray[np.object_]:
+        """Label names in the shape of `indices`, ``""`` for -1.
+
+        Raises:
+            ValueError: The labels have no names.
+        """
+        if self._label_names is None:
+            raise ValueError("the labels of this ranking have no names; give label_names to ConseIndex.build")
+        return self._label_names[self.indices]
+
+    def __repr__(self) -> str:
+        return f"Ranking(scores={self.scores!r}, indices={self.indices!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Ranking, (self.scores, self.indices)
+
+
+class ConseIndex:
+    """Label embeddings with everything that can be known before an image arrives.
+
+    Made by `build` or `open`; safe to use from several threads. The file (safetensors, ``docs/format.md``) is mapped,
+    so that opening costs no reading and processes share one copy.
+    """
+
+    def __init__(self) -> None:
+        raise TypeError("use ConseIndex.build(...) or ConseIndex.open(path)")
+
+    @classmethod
+    def _of(cls, core: _core.Index, path: Optional[str]) -> ConseIndex:
+        self = cls.__new__(cls)
+        info = core.info()
+        self._opened: Optional[_core.Index] = core
+        self._path = path
+        self._info = info
+        self._names = {
+            which: Names(core, which, info["n_classes" if which.startswith("class") else "n_labels"])
+            for which in ("class_names", "class_ids", "label_names", "label_ids")
+            if core.has_texts(which)
+        }
+        return self
+
+    @classmethod
+    def build(
+        cls,
+        class_embeddings: npt.ArrayLike,
+        label_embeddings: npt.ArrayLike,
+        *,
+        class_names: Optional[Sequence[str]] = None,
+        label_names: Optional[Sequence[str]] = None,
+        class_ids: Optional[Sequence[str]] = None,
+        label_ids: Optional[Sequence[str]] = None,
+        row_label: Optional[npt.ArrayLike] = None,
+        label_class: Optional[npt.ArrayLike] = None,
+        normalize_classes: bool = True,
+        compact: bool = False,
+        path: Optional[PathLike] = None,
+        n_threads: Optional[int] = None,
+        progress: Optional[Callable[[float], object]] = None,
+    ) -> ConseIndex:
+        """Builds an index in memory, or streams it to a file.
+
+        Args:
+            class_embeddings: (C, D) float16, float32 or float64, in the classifier's order.
+            label_embeddings: (R, D) likewise. A row of zeros has no direction and never ranks.
+            class_names: C strings; need not be unique.
+            label_names: L strings; need not be unique.
+            class_ids: C strings that identify the classes, such as wnids.
+            label_ids: L strings that identify the labels.
+            row_label: (R,) integers, the label that owns each row: a label may own several, and its score is the
+                largest of theirs, or none, and then it never ranks. None: row r is label r.
+            label_class: (L,) integers, the class that a label is, or -1 for an unseen label. None: all unseen.
+            normalize_classes: Bring class embeddings to unit length (in float64); otherwise their lengths weigh.
+            compact: Leave the table of class x label scores out: a third of the size, and somewhat slower.
+            path: Stream to this file (written aside, then renamed) and open it; None: build in memory.
+            n_threads: At most so many threads; None: `conse_fast.max_threads`.
+            progress: Called from this thread with the share that is done, 0 to 1. An exception in it stops the
+                build, as Ctrl-C does, and leaves no file.
+
+        Returns:
+            The index.
+
+        Raises:
+            TypeError: A wrong dtype or type.
+            ValueError: A wrong shape, NaN or infinity, ids out of range.
+            OSError: The file cannot be written.
+        """
+        classes = _arrays.matrix(class_embeddings, "class_embeddings")
+        labels = _arrays.matrix(label_embeddings, "label_embeddings")
+        texts = {
+            "class_names": encode(class_names, "class_names"),
+            "class_ids": encode(class_ids, "class_ids"),
+            "label_names": encode(label_names, "label_names"),
+            "label_ids": encode(label_ids, "label_ids"),
+        }
+        owners = None if row_label is None else _arrays.ids(row_label, "row_label", (len(labels),))
+        known = [len(texts[which][1]) - 1 for which in ("label_names", "label_ids") if texts[which]]  # type: ignore[index]
+        if label_class is not None:
+            known.append(np.size(_arrays.as_array(label_class, "label_class")))
+        if known:
+            n_labels = known[0]
+        elif owners is not None and owners.size:
+            n_labels = max(int(owners.max()) + 1, 1)
+        else:
+            n_labels = len(labels)
+        of_labels = None if label_class is None else _arrays.ids(label_class, "label_class", (n_labels,))
+        if progress is not None and not callable(progress):
+            raise TypeError(f"progress must be callable, got {type(progress).__name__}")
+        core = _core.Index.build(
+            class_embeddings=classes,
+            label_embeddings=labels,
+            n_labels=n_labels,
+            row_label=owners,
+            label_class=of_labels,
+            normalize_classes=bool(normalize_classes),
+            compact=bool(compact),
+            path=b"" if path is None else _encode_path(path),
+            n_threads=_arrays.threads(n_threads),
+            progress=progress,
+            **texts,
+        )
+        return cls._of(core, None if path is None else os.path.abspath(path))  # noqa: PTH100 - keeps "~" and links
+
+    @classmethod
+    def open(cls, path: PathLike) -> ConseIndex:
+        """Maps an index file. Checks its structure only; `verify` reads everything.
+
+        Raises:
+            OSError: The file is missing or cannot be read.
+            ValueError: The file is no whole index, or of another format version.
+        """
+        return cls._of(_core.Index.open(_encode_path(path)), os.path.abspath(path))  # noqa: PTH100
+
+    def save(self, path: PathLike) -> None:
+        """Writes the index to a file: aside in the same folder, flushed, then renamed.
+
+        Raises:
+            OSError: The file cannot be written; one of that name is as before.
+        """
+        self._handle.save(_encode_path(path))
+
+    def verify(self, *, n_threads: Optional[int] = None) -> None:
+        """Reads everything: checksum, ids, finite values, maxima.
+
+        Raises:
+            ValueError: Something is wrong; the message names the file and the fact.
+        """
+        self._handle.verify(_arrays.threads(n_threads))
+
+    def rank(
+        self,
+        probabilities: npt.ArrayLike,
+        k: int = 10,
+        top_t: Optional[int] = 10,
+        *,
+        n_threads: Optional[int] = None,
+        out: Optional[Pair] = None,
+    ) -> Ranking:
+        """The ``k`` best labels of each image.
+
+        Args:
+            probabilities: (C,) or (N, C) float16, float32 or float64, non-negative and finite; any strides and byte
+                order, read-only, or anything with ``__array__``. Any weights will do: rows need not sum to 1.
+            k: Labels per image; places that stay empty hold -inf and -1.
+            top_t: Kept classes per image; None: all.
+            n_threads: At most so many threads; None: `conse_fast.max_threads`.
+            out: (scores, indices) to fill, float32 and int64, C-contiguous.
+
+        Returns:
+            `Ranking` of cosines and label ids, (k,) or (N, k), ordered by (score descending, label id ascending).
+            A row without direction (all zeros) ranks nothing.
+
+        Raises:
+            TypeError: A wrong dtype or type.
+            ValueError: A wrong shape or value, which is named with its row and column.
+        """
+        rows, single = _arrays.rows(probabilities, "probabilities")
+        t = _arrays.terms(top_t, self._info["n_classes"])
+        return self._ranked(self._handle.rank, (rows, t), len(rows), single, k, n_threads, out)
+
+    def rank_logits(
+        self,
+        logits: npt.ArrayLike,
+        k: int = 10,
+        top_t: Optional[int] = 10,
+        *,
+        temperature: float = 1.0,
+        n_threads: Optional[int] = None,
+        out: Optional[Pair] = None,
+    ) -> Ranking:
+        """`rank` for ``softmax(logits / temperature)``; only the kept logits are exponentiated.
+
+        Args:
+            logits: (C,) or (N, C) float16, float32 or float64, finite.
+            k: Labels per image.
+            top_t: Kept classes per image; None: all.
+            temperature: Larger is flatter; > 0.
+            n_threads: At most so many threads; None: `conse_fast.max_threads`.
+            out: (scores, indices) to fill.
+
+        Returns:
+            As `rank`.
+
+        Raises:
+            TypeError: A wrong dtype or type.
+            ValueError: A wrong shape or value.
+        """
+        rows, single = _arrays.rows(logits, "logits")
+        t = _arrays.terms(top_t, self._info["n_classes"])
+        try:
+            heat = float(temperature)
+        except TypeError:
+            raise TypeError(f"temperature must be a number, got {temperature!r}") from None
+        return self._ranked(self._handle.rank_logits, (rows, t, heat), len(rows), single, k, n_threads, out)
+
+    def rank_pairs(
+        self,
+        indices: npt.ArrayLike,
+        weights: npt.ArrayLike,
+        k: int = 10,
+        *,
+        n_threads: Optional[int] = None,
+        out: Optional[Pair] = None,
+    ) -> Ranking:
+        """`rank` for (class id, weight) pairs, when the model has its own top-k.
+
+        Args:
+            indices: (T,) or (N, T) class ids, in any order, each at most once per row.
+            weights: (T,) or (N, T) float16, float32 or float64, non-negative and finite.
+            k: Labels per image.
+            n_threads: At most so many threads; None: `conse_fast.max_threads`.
+            out: (scores, indices) to fill.
+
+        Returns:
+            As `rank` with ``top_t = T``; the same bits for the same kept classes.
+
+        Raises:
+            TypeError: A wrong dtype or type.
+            ValueError: A wrong shape or value, a class id out of range or repeated.
+        """
+        rows, single = _arrays.rows(weights, "weights")
+        shape = rows.shape[1:] if single else rows.shape
+        classes = _arrays.ids(indices, "indices", shape)
+        return self._ranked(
+            self._handle.rank_pairs, (_arrays.as_rows(classes, single), rows), len(rows), single, k, n_threads, out
+        )
+
+    def _ranked(
+        self,
+        call: Callable[..., None],
+        arguments: tuple[Any, ...],
+        n_rows: int,
+        single: bool,
+        k: int,
+        n_threads: Optional[int],
+        out: Optional[Pair],
+    ) -> Ranking:
+        k = _arrays.count(k, "k")
+        n = _arrays.threads(n_threads)
+        scores, indices = _arrays.result_pair(out, ("scores", "indices"), n_rows, k, single, np.float32)
+        call(*arguments, _arrays.as_rows(scores, single), _arrays.as_rows(indices, single), n)
+        return Ranking(scores, indices, self._names.get("label_names"))
+
+    def embed(
+        self,
+        probabilities: npt.ArrayLike,
+        top_t: Optional[int] = 10,
+        *,
+        n_threads: Optional[int] = None,
+        out: Optional[npt.NDArray[np.float32]] = None,
+    ) -> npt.NDArray[np.float32]:
+        """``f`` of each image, as `conse_fast.convex_combination` with the class embeddings of this index.
+
+        Args:
+            probabilities: As in `rank`.
+            top_t: Kept classes per image; None: all.
+            n_threads: At most so many threads; None: `conse_fast.max_threads`.
+            out: (D,) or (N, D) float32 to fill, C-contiguous.
+
+        Returns:
+            (D,) or (N, D) float32, not normalised.
+
+        Raises:
+            TypeError: A wrong dtype or type.
+            ValueError: A wrong shape or value.
+        """
+        core = self._handle
+        rows, single = _arrays.rows(probabilities, "probabilities")
+        t, n = _arrays.terms(top_t, self.n_classes), _arrays.threads(n_threads)
+        shape = (self.dimension,) if single else (len(rows), self.dimension)
+        f = _arrays.result(out, "out", shape, np.float32)
+        core.embed(rows, t, _arrays.as_rows(f, single), n)
+        return f
+
+    @property
+    def n_classes(self) -> int:
+        """Seen classes: columns of the probabilities."""
+        return int(self._info["n_classes"])
+
+    @property
+    def n_labels(self) -> int:
+        """Candidate labels; their ids are ``range(n_labels)``."""
+        return int(self._info["n_labels"])
+
+    @property
+    def n_rows(self) -> int:
+        """Label embeddings held: rows with a direction."""
+        return int(self._info["n_rows"])
+
+    @property
+    def dimension(self) -> int:
+        """Length of an embedding."""
+        return int(self._info["dimension"])
+
+    @property
+    def compact(self) -> bool:
+        """Whether the table of class x label scores is left out."""
+        return bool(self._info["compact"])
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the file, or of the memory that holds its image."""
+        return int(self._info["nbytes"])
+
+    @property
+    def path(self) -> Optional[str]:
+        """The file that is mapped, or None for an index in memory."""
+        return self._path
+
+    @property
+    def class_names(self) -> Optional[Names]:
+        """Names of the classes, or None."""
+        return self._texts("class_names")
+
+    @property
+    def label_names(self) -> Optional[Names]:
+        """Names of the labels, or None."""
+        return self._texts("label_names")
+
+    @property
+    def class_ids(self) -> Optional[Names]:
+        """Ids of the classes, such as wnids, or None."""
+        return self._texts("class_ids")
+
+    @property
+    def label_ids(self) -> Optional[Names]:
+        """Ids of the labels, such as wnids, or None."""
+        return self._texts("label_ids")
+
+    def _texts(self, which: str) -> Optional[Names]:
+        _ = self._handle
+        return self._names.get(which)
+
+    @property
+    def label_class(self) -> npt.NDArray[np.int32]:
+        """(L,) class id of each label, -1 for an unseen one; read-only."""
+        return self._handle.label_class()
+
+    def info(self) -> dict[str, Any]:
+        """What the index holds, as a dictionary of plain values."""
+        info = dict(self._info)
+        info["form"] = "compact" if info.pop("compact") else "full"
+        info["scored_fraction"] = float(info["scored_fraction"])
+        info.update({f"has_{which}": which in self._names for which in _TEXTS}, path=self._path)
+        return info
+
+    def close(self) -> None:
+        """Lets go of the file or memory; it is unmapped when the last array and name sequence of it are gone."""
+        self._opened = None
+        self._names = {}
+
+    def __enter__(self) -> ConseIndex:
+        _ = self._handle
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed " if self._opened is None else ""
+        where = f" at {self._path!r}" if self._path else " in memory"
+        form = "compact" if self.compact else "full"
+        return (
+            f"<{state}ConseIndex: {self.n_classes:,} classes, {self.n_labels:,} labels x {self.dimension}, "
+            f"{form}, {self.nbytes / 1e6:.1f} MB{where}, {_core.current_target()}>"
+        )
+
+    def __reduce__(self) -> tuple[Callable[[Any], ConseIndex], tuple[Any]]:
+        core = self._handle
+        return (ConseIndex.open, (self._path,)) if self._path else (_from_bytes, (core.to_bytes(),))
+
+    @property
+    def _handle(self) -> _core.Index:
+        if self._opened is None:
+            raise ValueError("the index is closed")
+        return self._opened
+
+
+_TEXTS: Iterable[str] = ("class_names", "class_ids", "label_names", "label_ids")
+
+
+def _from_bytes(data: bytes) -> ConseIndex:
+    return ConseIndex._of(_core.Index.from_bytes(data), None)
+
+
+def _encode_path(path: PathLike) -> bytes:
+    try:
+        encoded = os.fsencode(path)
+    except TypeError:
+        raise TypeError(f"path must be str or os.PathLike, got {type(path).__name__}") from None
+    if not encoded:
+        raise ValueError("path is empty")
+    if b"\0" in encoded:
+        raise ValueError(f"path holds a null character: {path!r}")
+    return encoded
