@@ -4,8 +4,9 @@ namespace conse::bindings {
 
 MatrixView matrix_view(const py::array& x, const char* argument) {
     if (x.ndim() != 2) throw py::type_error(std::string(argument) + ": expected a 2-D array");
-    MatrixView view{x.data(), DType::f32, static_cast<std::size_t>(x.shape(0)), static_cast<std::size_t>(x.shape(1)),
-                    x.strides(0), x.strides(1)};
+    MatrixView view{
+        x.data(),     DType::f32,  static_cast<std::size_t>(x.shape(0)), static_cast<std::size_t>(x.shape(1)),
+        x.strides(0), x.strides(1)};
     const py::dtype dtype = x.dtype();
     const bool floating = dtype.kind() == 'f' && dtype.byteorder() != '>';
     if (floating && dtype.itemsize() == 2) {
@@ -21,11 +22,13 @@ MatrixView matrix_view(const py::array& x, const char* argument) {
 RankingView ranking_view(const py::array& scores, const py::array& indices, std::size_t rows) {
     if (scores.ndim() != 2) throw py::type_error("scores: expected a 2-D array");
     const auto k = static_cast<std::size_t>(scores.shape(1));
-    return {data_of<float>(scores, rows * k, "scores", true), data_of<std::int64_t>(indices, rows * k, "indices", true), k};
+    return {data_of<float>(scores, rows * k, "scores", true), data_of<std::int64_t>(indices, rows * k, "indices", true),
+            k};
 }
 
 Execution execution(int n_threads, const py::object& progress) {
-    const py::handle callback = progress.is_none() ? py::handle() : py::handle(progress);  // the caller's argument outlives the call
+    const py::handle callback =
+        progress.is_none() ? py::handle() : py::handle(progress);  // the caller's argument outlives the call
     return {n_threads, [callback](double fraction) {
                 const py::gil_scoped_acquire gil;
                 if (PyErr_CheckSignals() != 0) throw py::error_already_set();

@@ -14,7 +14,8 @@ TextView text_view(const TextArrays& texts) {
     TextView view;
     view.bytes = bytes.data();
     view.size = bytes.size();
-    view.offsets = data_of<const std::int64_t>(texts->second, static_cast<std::size_t>(texts->second.size()), "offsets", false);
+    view.offsets =
+        data_of<const std::int64_t>(texts->second, static_cast<std::size_t>(texts->second.size()), "offsets", false);
     view.count = static_cast<std::size_t>(texts->second.size()) - 1;
     return view;
 }
@@ -138,7 +139,8 @@ void bind_index(py::module_& module) {
         .def("rank_pairs", &rank_pairs)
         .def("embed", &embed)
         .def("info", &info)
-        .def("has_texts", [](const Index& index, const std::string& which) { return texts_of(index, which).offsets != nullptr; })
+        .def("has_texts",
+             [](const Index& index, const std::string& which) { return texts_of(index, which).offsets != nullptr; })
         .def("text", &text)
         .def("label_class", [](const py::object& self) {
             const auto& index = self.cast<const Index&>();

@@ -91,17 +91,18 @@ void order_into_blocks(const float* units, std::size_t dimension, std::vector<st
     while (!clusters.empty()) {
         std::vector<Range> halves(2 * clusters.size());
         const double cluster_rows = static_cast<double>(rows.size()) / static_cast<double>(clusters.size());
-        parallel_for({clusters.size(), row_microseconds * cluster_rows}, execution, [&](std::size_t first, std::size_t last) {
-            Splitter splitter(units, dimension);
-            for (std::size_t i = first; i < last; ++i) {
-                const auto [begin, count] = clusters[i];
-                if (count <= kTileLanes) continue;
-                const std::size_t left = left_half(count);
-                splitter.split(rows.data() + begin, count, left);
-                halves[2 * i] = {begin, left};
-                halves[2 * i + 1] = {begin + left, count - left};
-            }
-        });
+        parallel_for({clusters.size(), row_microseconds * cluster_rows}, execution,
+                     [&](std::size_t first, std::size_t last) {
+                         Splitter splitter(units, dimension);
+                         for (std::size_t i = first; i < last; ++i) {
+                             const auto [begin, count] = clusters[i];
+                             if (count <= kTileLanes) continue;
+                             const std::size_t left = left_half(count);
+                             splitter.split(rows.data() + begin, count, left);
+                             halves[2 * i] = {begin, left};
+                             halves[2 * i + 1] = {begin + left, count - left};
+                         }
+                     });
         clusters.clear();
         for (const Range& half : halves) {
             if (half.second > kTileLanes) clusters.push_back(half);

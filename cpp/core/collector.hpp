@@ -20,8 +20,8 @@ bool ranks_before(const Entry<Value>& a, const Entry<Value>& b) {
     return a.value > b.value || (a.value == b.value && a.id < b.id);
 }
 
-/// A reservoir: entries gather and are cut back to the k best when a quarter more than k have come, so that an
-/// entry costs constant time for any k. Until k are known the floor is -infinity.
+/// A reservoir: entries gather and are cut back to the k best when a quarter more than k have come, so that
+/// an entry costs constant time for any k. Until k are known the floor is -infinity.
 template <class Value>
 class Collector {
   public:

@@ -30,8 +30,8 @@ void convex_combination(const MatrixView& probabilities, const MatrixView& class
                         const Combination& combination, float* f, const Execution& execution) {
     require_id_range("class_embeddings", class_embeddings.rows);
     const UnitRows unit = unit_rows(class_embeddings, "class_embeddings", combination.normalize_classes, execution);
-    combine_rows(probabilities, combination.top_t,
-                 {unit.data.data(), class_embeddings.rows, class_embeddings.columns}, f, execution);
+    combine_rows(probabilities, combination.top_t, {unit.data.data(), class_embeddings.rows, class_embeddings.columns},
+                 f, execution);
 }
 
 }  // namespace conse

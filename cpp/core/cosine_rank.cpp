@@ -17,7 +17,7 @@
 namespace conse {
 namespace {
 
-constexpr std::size_t kQueriesPerTask = 64;  // share a chunk of labels while it is in the cache
+constexpr std::size_t kQueriesPerTask = 64;   // share a chunk of labels while it is in the cache
 constexpr std::size_t kLabelsPerChunk = 256;  // 300 KB at 300 dimensions: stays in a 1 MB L2 beside the queries
 
 // Float32 dot products are exact enough between these lengths; outside, float64 takes over.
@@ -211,8 +211,7 @@ void conse(const MatrixView& probabilities, const MatrixView& class_embeddings, 
     const ClassEmbeddings classes{unit.data.data(), class_embeddings.rows, class_embeddings.columns};
     const KernelTable& table = kernels();
     Directions directions(probabilities.rows, classes.dimension);
-    const Work work{probabilities.rows,
-                    query_microseconds(classes.n_classes, combination.top_t, classes.dimension)};
+    const Work work{probabilities.rows, query_microseconds(classes.n_classes, combination.top_t, classes.dimension)};
     visit_dtype(probabilities.dtype, [&](auto element) {
         parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
             thread_local Query query;

@@ -39,8 +39,8 @@ bool has_v2() {
 bool has_v3() {
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
     const bool f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
-    return f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    return f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("bmi2");
 }
 
 bool has_v4() {
@@ -94,6 +94,8 @@ std::vector<std::string> supported_targets() {
     return names;
 }
 
-std::string current_target() { return kernels().target; }
+std::string current_target() {
+    return kernels().target;
+}
 
 }  // namespace conse

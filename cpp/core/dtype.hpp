@@ -22,9 +22,15 @@ decltype(auto) visit_dtype(DType dtype, Visitor&& visitor) {
     }
 }
 
-inline float value_of(std::uint16_t bits) { return half_to_float(bits); }
-inline float value_of(float x) { return x; }
-inline double value_of(double x) { return x; }
+inline float value_of(std::uint16_t bits) {
+    return half_to_float(bits);
+}
+inline float value_of(float x) {
+    return x;
+}
+inline double value_of(double x) {
+    return x;
+}
 
 /// Row r as contiguous elements: where it lies, or gathered into `buffer`.
 template <class Element>

@@ -55,7 +55,9 @@ std::string name_aside(const std::string& path) {
 
 }  // namespace
 
-Image::~Image() { ::munmap(data_, size_); }
+Image::~Image() {
+    ::munmap(data_, size_);
+}
 
 std::shared_ptr<const Image> Image::map(const std::string& path) {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -83,7 +85,8 @@ FileWriter::FileWriter(const std::string& path, std::size_t size) : path_(path),
     Descriptor file(::open(aside_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     if (file.get() < 0) fail("write", path);
     try {
-        // Reserving now turns a full disk into an error here; a hole in a mapped file would be a SIGBUS later.
+        // Reserving now turns a full disk into an error here; a hole in a mapped file would be a SIGBUS
+        // later.
         const int code = ::posix_fallocate(file.get(), 0, static_cast<off_t>(size));
         if (code != 0) fail("reserve space for", path, code);
         void* address = map_bytes(size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), "map", path);

@@ -32,8 +32,8 @@ class Image {
     std::string path_;
 };
 
-/// A file that appears under its name only when it is complete: written aside in the same folder, flushed, then
-/// renamed. Without commit() nothing is left behind.
+/// A file that appears under its name only when it is complete: written aside in the same folder, flushed,
+/// then renamed. Without commit() nothing is left behind.
 class FileWriter {
   public:
     FileWriter(const std::string& path, std::size_t size);

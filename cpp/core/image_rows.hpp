@@ -22,8 +22,7 @@ void query_of_row(const KernelTable& kernels, const MatrixView& probabilities, s
                   const ClassEmbeddings& classes, Query& query) {
     thread_local Selector<Element> selector;
     const Element* row = contiguous_row(probabilities, r, selector.gathered);
-    query.set_weights(
-        selector.select(kernels, row, probabilities.columns, top_t, Domain::weights, "probabilities", r));
+    query.set_weights(selector.select(kernels, row, probabilities.columns, top_t, Domain::weights, "probabilities", r));
     query.combine(kernels, classes);
 }
 

@@ -75,7 +75,8 @@ void pairs_of_row(const IndexData& index, const std::int64_t* classes, const Mat
     std::sort(pairs.begin(), pairs.end(), by_class);
     for (std::size_t t = 1; t < pairs.size(); ++t) {
         if (pairs[t].id != pairs[t - 1].id) continue;
-        invalid_argument("indices[", r, "] holds class ", pairs[t].id, " twice; add the weights of a repeated class up first");
+        invalid_argument("indices[", r, "] holds class ", pairs[t].id,
+                         " twice; add the weights of a repeated class up first");
     }
     std::sort(pairs.begin(), pairs.end(), ranks_before<typename Selector<Element>::Value>);
 }
@@ -88,7 +89,9 @@ Index Index::build(const BuildInput& input, const BuildOptions& options, const E
     return Index(build_index(input, options, execution));
 }
 
-Index Index::open(const std::string& path) { return Index(view_index(Image::map(path), path)); }
+Index Index::open(const std::string& path) {
+    return Index(view_index(Image::map(path), path));
+}
 
 Index Index::from_bytes(const void* bytes, std::size_t size) {
     if (size == 0) throw FormatError("an index cannot have 0 bytes");
@@ -103,7 +106,9 @@ void Index::save(const std::string& path) const {
     writer.commit();
 }
 
-void Index::verify(const Execution& execution) const { verify_index(*data_, name_of(*data_), execution); }
+void Index::verify(const Execution& execution) const {
+    verify_index(*data_, name_of(*data_), execution);
+}
 
 void Index::rank(const MatrixView& probabilities, std::size_t top_t, const RankingView& ranking,
                  const Execution& execution) const {
@@ -181,17 +186,30 @@ IndexInfo Index::info() const {
     return info;
 }
 
-const std::int32_t* Index::label_class() const { return data_->label_class; }
-TextView Index::class_names() const { return data_->class_names; }
-TextView Index::class_ids() const { return data_->class_ids; }
-TextView Index::label_names() const { return data_->label_names; }
-TextView Index::label_ids() const { return data_->label_ids; }
-std::string_view Index::bytes() const { return {data_->image->data(), data_->image->size()}; }
+const std::int32_t* Index::label_class() const {
+    return data_->label_class;
+}
+TextView Index::class_names() const {
+    return data_->class_names;
+}
+TextView Index::class_ids() const {
+    return data_->class_ids;
+}
+TextView Index::label_names() const {
+    return data_->label_names;
+}
+TextView Index::label_ids() const {
+    return data_->label_ids;
+}
+std::string_view Index::bytes() const {
+    return {data_->image->data(), data_->image->size()};
+}
 
 std::string_view text_at(const TextView& texts, std::size_t i) {
     const std::int64_t begin = texts.offsets[i], end = texts.offsets[i + 1];
     if (begin < 0 || end < begin || end > static_cast<std::int64_t>(texts.size)) {
-        throw FormatError(concat("text ", i, " of the index lies outside its ", texts.size, " bytes; the file is damaged"));
+        throw FormatError(
+            concat("text ", i, " of the index lies outside its ", texts.size, " bytes; the file is damaged"));
     }
     return {texts.bytes + begin, static_cast<std::size_t>(end - begin)};
 }

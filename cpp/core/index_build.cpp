@@ -19,7 +19,8 @@ constexpr const char* kUnknownFraction = "0.000000";  // as many digits as the f
 // The part of a build from `from` to `to`, for progress.
 Execution stage(const Execution& execution, double from, double to) {
     if (!execution.checkpoint) return execution;
-    return {execution.n_threads, [&execution, from, to](double done) { execution.checkpoint(from + done * (to - from)); }};
+    return {execution.n_threads,
+            [&execution, from, to](double done) { execution.checkpoint(from + done * (to - from)); }};
 }
 
 void check_texts(const char* argument, const TextView& texts, std::size_t count) {
@@ -28,8 +29,8 @@ void check_texts(const char* argument, const TextView& texts, std::size_t count)
     for (std::size_t i = 0; i <= count; ++i) {
         const std::int64_t low = i == 0 ? 0 : texts.offsets[i - 1];
         if (texts.offsets[i] < low || texts.offsets[i] > static_cast<std::int64_t>(texts.size)) {
-            invalid_argument(argument, " has offset ", texts.offsets[i], " at ", i, "; expected ascending offsets into ",
-                             texts.size, " bytes");
+            invalid_argument(argument, " has offset ", texts.offsets[i], " at ", i,
+                             "; expected ascending offsets into ", texts.size, " bytes");
         }
     }
 }
@@ -90,8 +91,12 @@ class Builder {
   private:
     std::size_t n_classes() const { return input_.class_embeddings.rows; }
     std::size_t dimension() const { return input_.class_embeddings.columns; }
-    std::size_t label_of(std::size_t row) const { return input_.row_label ? static_cast<std::size_t>(input_.row_label[row]) : row; }
-    bool is_seen(std::size_t row) const { return input_.label_class != nullptr && input_.label_class[label_of(row)] >= 0; }
+    std::size_t label_of(std::size_t row) const {
+        return input_.row_label ? static_cast<std::size_t>(input_.row_label[row]) : row;
+    }
+    bool is_seen(std::size_t row) const {
+        return input_.label_class != nullptr && input_.label_class[label_of(row)] >= 0;
+    }
 
     // slots_[i] is the row in place i of the stored order. Seen labels come first, in blocks of their own.
     void order_rows() {
@@ -166,10 +171,12 @@ class Builder {
             tensor<double>("class_lengths")[c] = length > 0 && options_.normalize_classes ? 1 : length;
         }
         for (std::size_t i = 0; i < slots_.size(); ++i) {
-            tensor<std::int32_t>("row_label")[i] = slots_[i] == kPadding ? -1 : static_cast<std::int32_t>(label_of(slots_[i]));
+            tensor<std::int32_t>("row_label")[i] =
+                slots_[i] == kPadding ? -1 : static_cast<std::int32_t>(label_of(slots_[i]));
         }
         for (std::size_t l = 0; l < n_labels_; ++l) {
-            tensor<std::int32_t>("label_class")[l] = input_.label_class ? static_cast<std::int32_t>(input_.label_class[l]) : -1;
+            tensor<std::int32_t>("label_class")[l] =
+                input_.label_class ? static_cast<std::int32_t>(input_.label_class[l]) : -1;
         }
         for (const auto& [name, texts] : texts_of(input_)) {
             if (texts->offsets == nullptr) continue;

@@ -51,7 +51,8 @@ class Contents {
         const Tensor* found = find(key);
         if (found == nullptr) fail("tensor '", key, "' is missing");
         if (found->dtype != dtype) fail("tensor '", key, "' is ", found->dtype, "; expected ", dtype);
-        if (found->shape.size() != rank) fail("tensor '", key, "' has ", found->shape.size(), " dimensions; expected ", rank);
+        if (found->shape.size() != rank)
+            fail("tensor '", key, "' has ", found->shape.size(), " dimensions; expected ", rank);
         return *found;
     }
 
@@ -105,7 +106,9 @@ std::vector<std::size_t> level_sizes(std::size_t n_blocks) {
     return sizes;
 }
 
-std::string maxima_name(std::size_t level) { return concat("maxima.", level); }
+std::string maxima_name(std::size_t level) {
+    return concat("maxima.", level);
+}
 
 std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, const std::string& name) {
     auto index = std::make_shared<IndexData>();

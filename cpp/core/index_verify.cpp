@@ -21,7 +21,8 @@ class Verifier {
 
     void run() {
         const std::string expected = index_.file.metadata.find(kChecksumKey)->second, found = checksum_of(index_);
-        if (found != expected) fail("its checksum is ", found, " but the header says ", expected, "; copy or build it anew");
+        if (found != expected)
+            fail("its checksum is ", found, " but the header says ", expected, "; copy or build it anew");
         check_ids();
         check_texts("class_names", index_.class_names);
         check_texts("class_ids", index_.class_ids);
@@ -30,7 +31,8 @@ class Verifier {
         const std::size_t dimension = index_.classes.dimension, n_classes = index_.classes.n_classes;
         check_finite("class_embeddings", index_.classes.data, n_classes * dimension);
         for (std::size_t c = 0; c < n_classes; ++c) {
-            if (!(index_.class_lengths[c] >= 0 && index_.class_lengths[c] <= 1e30)) fail("class_lengths[", c, "] is wrong");
+            if (!(index_.class_lengths[c] >= 0 && index_.class_lengths[c] <= 1e30))
+                fail("class_lengths[", c, "] is wrong");
         }
         check_blocks();
         for (std::size_t level = 2; level < sizes_.size(); ++level) check_level(level);
@@ -60,7 +62,8 @@ class Verifier {
         const auto n_classes = static_cast<std::int64_t>(index_.classes.n_classes);
         for (std::size_t l = 0; l < index_.n_labels; ++l) {
             const std::int32_t class_id = index_.label_class[l];
-            if (class_id < -1 || class_id >= n_classes) fail("label_class[", l, "] is ", class_id, " with ", n_classes, " classes");
+            if (class_id < -1 || class_id >= n_classes)
+                fail("label_class[", l, "] is ", class_id, " with ", n_classes, " classes");
         }
     }
 
@@ -96,7 +99,8 @@ class Verifier {
         for (std::size_t c = 0; c < n_classes && n_lanes > 0; ++c) {
             const float expected = raised[c * kTileLanes], scale = std::max(1.0f, std::abs(expected));
             if (std::abs(stored[c * kTileLanes] - expected) <= tolerance * scale) continue;
-            fail(maxima_name(level), " says ", stored[c * kTileLanes], " for class ", c, " of tile ", child, " below, whose maximum is ", expected);
+            fail(maxima_name(level), " says ", stored[c * kTileLanes], " for class ", c, " of tile ", child,
+                 " below, whose maximum is ", expected);
         }
     }
 
@@ -109,7 +113,8 @@ class Verifier {
             std::vector<float> computed(index_.compact() ? n_classes * kTileLanes : 0), raised;
             for (std::size_t block = begin; block < end; ++block) {
                 check_finite("label_embeddings", index_.label_tile(block), dimension * kTileLanes);
-                if (index_.compact()) table_tile(classes, dimension, index_.label_tile(block), scratch, computed.data());
+                if (index_.compact())
+                    table_tile(classes, dimension, index_.label_tile(block), scratch, computed.data());
                 const float* tile = index_.compact() ? computed.data() : index_.table_tile(block);
                 check_finite("table", tile, n_classes * kTileLanes);
                 if (sizes_.size() < 2) continue;

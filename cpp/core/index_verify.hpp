@@ -6,7 +6,8 @@
 
 namespace conse {
 
-/// Reads everything: checksum, ids, offsets, finite values, maxima. `name` is for messages. Throws FormatError.
+/// Reads everything: checksum, ids, offsets, finite values, maxima. `name` is for messages. Throws
+/// FormatError.
 void verify_index(const IndexData& index, const std::string& name, const Execution& execution);
 
 }  // namespace conse

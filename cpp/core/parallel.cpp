@@ -27,14 +27,6 @@ constexpr double kMicrosecondsBetweenCheckpoints = 20'000;
 std::atomic<bool> in_forked_child{false};
 const int fork_handler = pthread_atfork(nullptr, nullptr, [] { in_forked_child = true; });
 
-int affinity_threads() {
-#if defined(__linux__)
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-#endif
-    return 1 << 16;  // more than 1,024 CPUs, or another system: OpenMP's own count decides
-}
-
 std::size_t items_in(double microseconds, const Work& work) {
     const double count = microseconds / std::max(work.microseconds, 1e-3);
     return static_cast<std::size_t>(std::clamp(count, 1.0, 1e15));
@@ -67,6 +59,14 @@ class FirstError {
 };
 
 #if defined(_OPENMP)
+int affinity_threads() {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+    return 1 << 16;  // more than 1,024 CPUs, or another system: OpenMP's own count decides
+}
+
 void run_on_threads(std::size_t begin, std::size_t end, std::size_t grain, int n_threads, const void* body,
                     detail::RangeFunction call) {
     FirstError error;

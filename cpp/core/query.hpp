@@ -57,6 +57,8 @@ class Query {
     double length_ = 0;
 };
 
-inline std::size_t padded(std::size_t dimension) { return (dimension + kDotLanes - 1) / kDotLanes * kDotLanes; }
+inline std::size_t padded(std::size_t dimension) {
+    return (dimension + kDotLanes - 1) / kDotLanes * kDotLanes;
+}
 
 }  // namespace conse

@@ -53,7 +53,8 @@ class HeaderReader {
         expect('"');
         std::string text;
         for (; p_ != end_ && *p_ != '"'; ++p_) {
-            if (static_cast<unsigned char>(*p_) < 0x20) fail("control character at byte ", position(), " of the header");
+            if (static_cast<unsigned char>(*p_) < 0x20)
+                fail("control character at byte ", position(), " of the header");
             text += *p_ == '\\' ? escaped() : *p_;
         }
         expect('"');
@@ -66,7 +67,8 @@ class HeaderReader {
         std::uint64_t value = 0;
         for (; p_ != end_ && *p_ >= '0' && *p_ <= '9'; ++p_) {
             const auto digit = static_cast<std::uint64_t>(*p_ - '0');
-            if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) fail("a number in the header overflows");
+            if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / 10)
+                fail("a number in the header overflows");
             value = value * 10 + digit;
         }
         if (p_ == first) fail("expected a number at byte ", position(), " of the header");
@@ -174,8 +176,10 @@ void check_offsets(const HeaderReader& reader, const Safetensors& file, std::siz
     });
     std::size_t at = 0;
     for (const Tensor* tensor : tensors) {
-        if (tensor->offset != at) reader.fail("hole or overlap between tensors at data byte ", std::min(at, tensor->offset));
-        if (tensor->size > data_size - at) reader.fail("tensors end at data byte ", at + tensor->size, " but the file holds ", data_size);
+        if (tensor->offset != at)
+            reader.fail("hole or overlap between tensors at data byte ", std::min(at, tensor->offset));
+        if (tensor->size > data_size - at)
+            reader.fail("tensors end at data byte ", at + tensor->size, " but the file holds ", data_size);
         at += tensor->size;
     }
     if (at != data_size) reader.fail("tensors end at data byte ", at, " but the file holds ", data_size);
@@ -189,7 +193,8 @@ Safetensors read_safetensors(const char* bytes, std::size_t size, const std::str
     const std::size_t length_size = std::min<std::size_t>(size, 8);
     HeaderReader reader(bytes + length_size, std::min<std::size_t>(header_size, size - length_size), name);
     if (size < 8) reader.fail("it has ", size, " bytes");
-    if (header_size > kLargestHeader) reader.fail("its header would have ", header_size, " bytes; at most ", kLargestHeader, " are allowed");
+    if (header_size > kLargestHeader)
+        reader.fail("its header would have ", header_size, " bytes; at most ", kLargestHeader, " are allowed");
     if (header_size > size - 8) reader.fail("its header would have ", header_size, " bytes but the file has ", size);
 
     Safetensors file;
@@ -205,7 +210,8 @@ Safetensors read_safetensors(const char* bytes, std::size_t size, const std::str
     check_offsets(reader, file, size - data_begin);
     for (auto& [key, tensor] : file.tensors) {
         tensor.offset += data_begin;
-        if (tensor.offset % element_size(tensor.dtype) != 0) reader.fail("tensor '", key, "' is not aligned to its elements");
+        if (tensor.offset % element_size(tensor.dtype) != 0)
+            reader.fail("tensor '", key, "' is not aligned to its elements");
     }
     return file;
 }
@@ -214,7 +220,8 @@ void SafetensorsPlan::add_metadata(const std::string& key, const std::string& va
     metadata_ += concat(metadata_.empty() ? "" : ",", "\"", key, "\":\"", value, "\"");
 }
 
-void SafetensorsPlan::append(const std::string& name, const std::string& dtype, const std::vector<std::uint64_t>& shape, std::size_t size) {
+void SafetensorsPlan::append(const std::string& name, const std::string& dtype, const std::vector<std::uint64_t>& shape,
+                             std::size_t size) {
     tensors_ += concat(",\"", name, "\":{\"dtype\":\"", dtype, "\",\"shape\":[");
     for (std::size_t i = 0; i < shape.size(); ++i) tensors_ += concat(i ? "," : "", shape[i]);
     tensors_ += concat("],\"data_offsets\":[", data_size_, ",", data_size_ + size, "]}");

@@ -26,8 +26,8 @@ struct Safetensors {
     std::map<std::string, Tensor, std::less<>> tensors;
 };
 
-/// Reads the header and checks the structure in time independent of the tensors' size. `name` is for messages.
-/// Throws FormatError.
+/// Reads the header and checks the structure in time independent of the tensors' size. `name` is for
+/// messages. Throws FormatError.
 Safetensors read_safetensors(const char* bytes, std::size_t size, const std::string& name);
 
 /// Plans a file: tensors in the order they are added, each starting at a multiple of 64 bytes (a U8 tensor

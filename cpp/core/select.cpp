@@ -11,13 +11,25 @@
 namespace conse {
 namespace {
 
-void survey(const KernelTable& k, const std::uint16_t* row, std::size_t n, Survey<float>* s) { k.survey_f16(row, n, s); }
-void survey(const KernelTable& k, const float* row, std::size_t n, Survey<float>* s) { k.survey_f32(row, n, s); }
-void survey(const KernelTable& k, const double* row, std::size_t n, Survey<double>* s) { k.survey_f64(row, n, s); }
+void survey(const KernelTable& k, const std::uint16_t* row, std::size_t n, Survey<float>* s) {
+    k.survey_f16(row, n, s);
+}
+void survey(const KernelTable& k, const float* row, std::size_t n, Survey<float>* s) {
+    k.survey_f32(row, n, s);
+}
+void survey(const KernelTable& k, const double* row, std::size_t n, Survey<double>* s) {
+    k.survey_f64(row, n, s);
+}
 
-auto collect_of(const KernelTable& k, const std::uint16_t*) { return k.collect_f16; }
-auto collect_of(const KernelTable& k, const float*) { return k.collect_f32; }
-auto collect_of(const KernelTable& k, const double*) { return k.collect_f64; }
+auto collect_of(const KernelTable& k, const std::uint16_t*) {
+    return k.collect_f16;
+}
+auto collect_of(const KernelTable& k, const float*) {
+    return k.collect_f32;
+}
+auto collect_of(const KernelTable& k, const double*) {
+    return k.collect_f64;
+}
 
 // The slow, exact look at a row of which the survey said that something may be wrong.
 template <class Element>
@@ -33,7 +45,7 @@ void check_values(const Element* row, std::size_t n, Domain domain, const char* 
             what = "a negative value";
         }
         if (what == nullptr) continue;
-        const char* expected = domain == Domain::ordered   ? "numbers"
+        const char* expected = domain == Domain::ordered  ? "numbers"
                                : domain == Domain::finite ? "finite numbers"
                                                           : "finite numbers >= 0";
         const char* cure = domain == Domain::weights ? "; logits belong to rank_logits" : "";
@@ -55,8 +67,8 @@ auto Selector<Element>::starting_floor(std::size_t n, std::size_t k) -> Value {
 
 template <class Element>
 auto Selector<Element>::select(const KernelTable& kernels, const Element* row, std::size_t n, std::size_t k,
-                               Domain domain, const char* argument, std::size_t row_number)
-    -> const std::vector<Entry<Value>>& {
+                               Domain domain, const char* argument,
+                               std::size_t row_number) -> const std::vector<Entry<Value>>& {
     survey(kernels, row, n, &survey_);
     const bool doubtful = !survey_.finite || (domain == Domain::weights && survey_.minimum < 0);
     if (doubtful) check_values(row, n, domain, argument, row_number);

@@ -23,11 +23,10 @@ class Selector {
   public:
     using Value = std::conditional_t<std::is_same_v<Element, double>, double, float>;
 
-    /// The k largest of row[0..n), ordered by (value descending, column ascending). `argument` and `row_number`
-    /// are for messages.
+    /// The k largest of row[0..n), ordered by (value descending, column ascending). `argument` and
+    /// `row_number` are for messages.
     const std::vector<Entry<Value>>& select(const KernelTable& kernels, const Element* row, std::size_t n,
-                                            std::size_t k, Domain domain, const char* argument,
-                                            std::size_t row_number);
+                                            std::size_t k, Domain domain, const char* argument, std::size_t row_number);
 
     std::vector<Element> gathered;  // for rows that are not contiguous
 

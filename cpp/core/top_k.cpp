@@ -20,7 +20,8 @@ Element minus_infinity() {
 }
 
 template <class Element>
-void top_k_rows(const MatrixView& x, std::size_t k, Element* values, std::int64_t* indices, const Execution& execution) {
+void top_k_rows(const MatrixView& x, std::size_t k, Element* values, std::int64_t* indices,
+                const Execution& execution) {
     const KernelTable& table = kernels();
     const Work work{x.rows, 0.3 + 0.0005 * static_cast<double>(x.columns) + 0.03 * static_cast<double>(k)};
     parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {

@@ -6,11 +6,12 @@
 namespace conse {
 namespace {
 
-constexpr std::uint64_t kPrime1 = 0x9E3779B185EBCA87u, kPrime2 = 0xC2B2AE3D27D4EB4Fu,
-                        kPrime3 = 0x165667B19E3779F9u, kPrime4 = 0x85EBCA77C2B2AE63u,
-                        kPrime5 = 0x27D4EB2F165667C5u;
+constexpr std::uint64_t kPrime1 = 0x9E3779B185EBCA87u, kPrime2 = 0xC2B2AE3D27D4EB4Fu, kPrime3 = 0x165667B19E3779F9u,
+                        kPrime4 = 0x85EBCA77C2B2AE63u, kPrime5 = 0x27D4EB2F165667C5u;
 
-std::uint64_t rotate_left(std::uint64_t x, int bits) { return (x << bits) | (x >> (64 - bits)); }
+std::uint64_t rotate_left(std::uint64_t x, int bits) {
+    return (x << bits) | (x >> (64 - bits));
+}
 
 template <class Word>
 Word read(const unsigned char* p) {

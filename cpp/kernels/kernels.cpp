@@ -31,9 +31,15 @@ struct Compared<double> {
     using Lanes = F64;
 };
 
-float value_of(std::uint16_t bits) { return half_to_float(bits); }
-float value_of(float x) { return x; }
-double value_of(double x) { return x; }
+float value_of(std::uint16_t bits) {
+    return half_to_float(bits);
+}
+float value_of(float x) {
+    return x;
+}
+double value_of(double x) {
+    return x;
+}
 
 template <class Value>
 Value infinity() {
@@ -78,9 +84,8 @@ void survey(const Element* row, std::size_t n, Survey<typename Compared<Element>
 }
 
 template <class Element>
-std::size_t collect(const Element* row, std::size_t begin, std::size_t n,
-                    typename Compared<Element>::Value floor, std::uint32_t* ids, std::size_t* count,
-                    std::size_t capacity) {
+std::size_t collect(const Element* row, std::size_t begin, std::size_t n, typename Compared<Element>::Value floor,
+                    std::uint32_t* ids, std::size_t* count, std::size_t capacity) {
     using Lanes = typename Compared<Element>::Lanes;
     const Lanes lowest = Lanes::broadcast(floor);
     std::size_t found = *count, i = begin;
@@ -152,8 +157,8 @@ std::uint32_t score(const float* weights, const std::uint32_t* rows, std::size_t
     return at_least(low, lowest) | at_least(high, lowest) << 16;
 }
 
-std::uint32_t score_tile(const float* weights, const std::uint32_t* rows, std::size_t n_terms,
-                         const float* tile, float floor, float* scores) {
+std::uint32_t score_tile(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* tile,
+                         float floor, float* scores) {
     return score<false>(weights, rows, n_terms, tile, floor, scores);
 }
 
@@ -209,8 +214,8 @@ void dots_of(const float* query, const Element* const* labels, std::size_t dimen
 }
 
 template <class Element>
-void dots(const float* query, const void* labels, std::ptrdiff_t stride, std::size_t n_labels,
-          std::size_t dimension, float* result, double* squared_lengths) {
+void dots(const float* query, const void* labels, std::ptrdiff_t stride, std::size_t n_labels, std::size_t dimension,
+          float* result, double* squared_lengths) {
     const char* bytes = static_cast<const char*>(labels);
     std::size_t i = 0;
     for (; i + 4 <= n_labels; i += 4) {

@@ -45,23 +45,23 @@ struct KernelTable {
     // 64 more; returns the column to go on from (n when the row is done). Capacity must exceed *count + 64.
     std::size_t (*collect_f16)(const std::uint16_t* row, std::size_t begin, std::size_t n, float floor,
                                std::uint32_t* ids, std::size_t* count, std::size_t capacity);
-    std::size_t (*collect_f32)(const float* row, std::size_t begin, std::size_t n, float floor,
-                               std::uint32_t* ids, std::size_t* count, std::size_t capacity);
-    std::size_t (*collect_f64)(const double* row, std::size_t begin, std::size_t n, double floor,
-                               std::uint32_t* ids, std::size_t* count, std::size_t capacity);
+    std::size_t (*collect_f32)(const float* row, std::size_t begin, std::size_t n, float floor, std::uint32_t* ids,
+                               std::size_t* count, std::size_t capacity);
+    std::size_t (*collect_f64)(const double* row, std::size_t begin, std::size_t n, double floor, std::uint32_t* ids,
+                               std::size_t* count, std::size_t capacity);
 
     // Combine. f[d] = sum_t weights[t] * embeddings[rows[t] * dimension + d] in float64, in the order of t;
     // f has room for a multiple of 16 and its tail is set to zero. squared_length reads that padded f.
-    void (*combine)(const double* weights, const std::uint32_t* rows, std::size_t n_terms,
-                    const float* embeddings, std::size_t dimension, double* f);
+    void (*combine)(const double* weights, const std::uint32_t* rows, std::size_t n_terms, const float* embeddings,
+                    std::size_t dimension, double* f);
     double (*squared_length)(const double* f, std::size_t dimension);
 
     // Bound and score. scores[lane] = sum_t weights[t] * tile[32 * rows[t] + lane], in the order of t, in
     // runs of 32; bit `lane` of the result says that scores[lane] >= floor. The plain form has rows[t] = t.
-    std::uint32_t (*score_tile)(const float* weights, const std::uint32_t* rows, std::size_t n_terms,
-                                const float* tile, float floor, float* scores);
-    std::uint32_t (*score_plain_tile)(const float* weights, std::size_t n_terms, const float* tile,
-                                      float floor, float* scores);
+    std::uint32_t (*score_tile)(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* tile,
+                                float floor, float* scores);
+    std::uint32_t (*score_plain_tile)(const float* weights, std::size_t n_terms, const float* tile, float floor,
+                                      float* scores);
 
     // Dense ranking. dots[i] = query . labels[i], and squared_lengths[i] in float64 unless it is null. The
     // query is padded with zeros to a multiple of 16; labels are `stride` bytes apart and never over-read.

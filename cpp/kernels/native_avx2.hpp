@@ -18,9 +18,7 @@ struct NativeF32 {
     static NativeF32 broadcast(float x) { return {_mm256_set1_ps(x)}; }
     void store(float* p) const { _mm256_storeu_ps(p, v); }
     friend NativeF32 operator+(NativeF32 a, NativeF32 b) { return {_mm256_add_ps(a.v, b.v)}; }
-    friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) {
-        return {_mm256_fmadd_ps(a.v, b.v, c.v)};
-    }
+    friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
     friend NativeF32 max(NativeF32 a, NativeF32 b) { return {_mm256_max_ps(a.v, b.v)}; }
     friend NativeF32 min(NativeF32 a, NativeF32 b) { return {_mm256_min_ps(a.v, b.v)}; }
     friend std::uint32_t at_least(NativeF32 a, NativeF32 b) {
@@ -37,9 +35,7 @@ struct NativeF64 {
     static NativeF64 broadcast(double x) { return {_mm256_set1_pd(x)}; }
     void store(double* p) const { _mm256_storeu_pd(p, v); }
     friend NativeF64 operator+(NativeF64 a, NativeF64 b) { return {_mm256_add_pd(a.v, b.v)}; }
-    friend NativeF64 multiply_add(NativeF64 a, NativeF64 b, NativeF64 c) {
-        return {_mm256_fmadd_pd(a.v, b.v, c.v)};
-    }
+    friend NativeF64 multiply_add(NativeF64 a, NativeF64 b, NativeF64 c) { return {_mm256_fmadd_pd(a.v, b.v, c.v)}; }
     friend NativeF64 max(NativeF64 a, NativeF64 b) { return {_mm256_max_pd(a.v, b.v)}; }
     friend NativeF64 min(NativeF64 a, NativeF64 b) { return {_mm256_min_pd(a.v, b.v)}; }
     friend std::uint32_t at_least(NativeF64 a, NativeF64 b) {

@@ -18,9 +18,7 @@ struct NativeScalar {
     static NativeScalar broadcast(Value x) { return {x}; }
     void store(Value* p) const { *p = v; }
     friend NativeScalar operator+(NativeScalar a, NativeScalar b) { return {a.v + b.v}; }
-    friend NativeScalar multiply_add(NativeScalar a, NativeScalar b, NativeScalar c) {
-        return {a.v * b.v + c.v};
-    }
+    friend NativeScalar multiply_add(NativeScalar a, NativeScalar b, NativeScalar c) { return {a.v * b.v + c.v}; }
     friend NativeScalar max(NativeScalar a, NativeScalar b) { return {a.v > b.v ? a.v : b.v}; }
     friend NativeScalar min(NativeScalar a, NativeScalar b) { return {a.v < b.v ? a.v : b.v}; }
     friend std::uint32_t at_least(NativeScalar a, NativeScalar b) { return a.v >= b.v; }

@@ -12,15 +12,11 @@ struct NativeF32 {
     float32x4_t v;
 
     static NativeF32 load(const float* p) { return {vld1q_f32(p)}; }
-    static NativeF32 load(const std::uint16_t* p) {
-        return {vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)))};
-    }
+    static NativeF32 load(const std::uint16_t* p) { return {vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)))}; }
     static NativeF32 broadcast(float x) { return {vdupq_n_f32(x)}; }
     void store(float* p) const { vst1q_f32(p, v); }
     friend NativeF32 operator+(NativeF32 a, NativeF32 b) { return {vaddq_f32(a.v, b.v)}; }
-    friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) {
-        return {vfmaq_f32(c.v, a.v, b.v)};
-    }
+    friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
     friend NativeF32 max(NativeF32 a, NativeF32 b) { return {vmaxq_f32(a.v, b.v)}; }
     friend NativeF32 min(NativeF32 a, NativeF32 b) { return {vminq_f32(a.v, b.v)}; }
     friend std::uint32_t at_least(NativeF32 a, NativeF32 b) {
@@ -38,9 +34,7 @@ struct NativeF64 {
     static NativeF64 broadcast(double x) { return {vdupq_n_f64(x)}; }
     void store(double* p) const { vst1q_f64(p, v); }
     friend NativeF64 operator+(NativeF64 a, NativeF64 b) { return {vaddq_f64(a.v, b.v)}; }
-    friend NativeF64 multiply_add(NativeF64 a, NativeF64 b, NativeF64 c) {
-        return {vfmaq_f64(c.v, a.v, b.v)};
-    }
+    friend NativeF64 multiply_add(NativeF64 a, NativeF64 b, NativeF64 c) { return {vfmaq_f64(c.v, a.v, b.v)}; }
     friend NativeF64 max(NativeF64 a, NativeF64 b) { return {vmaxq_f64(a.v, b.v)}; }
     friend NativeF64 min(NativeF64 a, NativeF64 b) { return {vminq_f64(a.v, b.v)}; }
     friend std::uint32_t at_least(NativeF64 a, NativeF64 b) {

@@ -6,7 +6,7 @@ Values and sizes are checked by the core, which C++ programs use too; this modul
 from __future__ import annotations
 
 import operator
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,12 +31,12 @@ def count(value: object, argument: str) -> int:
     return min(number, _LARGEST_COUNT)
 
 
-def threads(n_threads: Optional[int]) -> int:
+def threads(n_threads: int | None) -> int:
     """The core's word for ``n_threads``: 0 when it may choose."""
     return 0 if n_threads is None else min(count(n_threads, "n_threads"), 1024)
 
 
-def terms(top_t: Optional[int], n_classes: int) -> int:
+def terms(top_t: int | None, n_classes: int) -> int:
     """The core's word for ``top_t``: all classes for None."""
     return max(n_classes, 1) if top_t is None else count(top_t, "top_t")
 
@@ -59,9 +59,7 @@ def floats(x: object, argument: str) -> Array:
     dtype = array.dtype
     if dtype not in _FLOATS:
         if dtype.newbyteorder("=") not in _FLOATS:
-            raise TypeError(
-                f"{argument} must be float16, float32 or float64, got {dtype}{_cure_for(dtype, argument)}"
-            )
+            raise TypeError(f"{argument} must be float16, float32 or float64, got {dtype}{_cure_for(dtype, argument)}")
         array = array.astype(dtype.newbyteorder("="))
     return array if array.flags.aligned else array.copy()
 
@@ -130,7 +128,7 @@ def ids(x: object, argument: str, shape: tuple[int, ...]) -> npt.NDArray[np.int6
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
-def lengths(x: object, argument: str, size: int) -> Optional[npt.NDArray[np.float64]]:
+def lengths(x: object, argument: str, size: int) -> npt.NDArray[np.float64] | None:
     """Known lengths of rows as float64, or None."""
     if x is None:
         return None
@@ -155,9 +153,7 @@ def result(out: object, argument: str, shape: tuple[int, ...], dtype: npt.DTypeL
     return out
 
 
-def result_pair(
-    out: object, names: tuple[str, str], n_rows: int, k: int, single: bool, dtype: npt.DTypeLike
-) -> Pair:
+def result_pair(out: object, names: tuple[str, str], n_rows: int, k: int, single: bool, dtype: npt.DTypeLike) -> Pair:
     """Arrays for two results of shape (N, k), or (k,) for a single row; the second one is int64."""
     shape = (k,) if single else (n_rows, k)
     if out is None:

@@ -1,10 +1,10 @@
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 import numpy as np
 import numpy.typing as npt
 
 _Array = npt.NDArray[Any]
-_Texts = Optional[tuple[bytes, npt.NDArray[np.int64]]]
+_Texts = tuple[bytes, npt.NDArray[np.int64]] | None
 
 version: str
 
@@ -23,8 +23,8 @@ def convex_combination(
 def cosine_rank(
     queries: _Array,
     label_matrix: _Array,
-    query_lengths: Optional[_Array],
-    label_lengths: Optional[_Array],
+    query_lengths: _Array | None,
+    label_lengths: _Array | None,
     scores: _Array,
     indices: _Array,
     n_threads: int,
@@ -47,8 +47,8 @@ class Index:
         class_embeddings: _Array,
         label_embeddings: _Array,
         n_labels: int,
-        row_label: Optional[_Array],
-        label_class: Optional[_Array],
+        row_label: _Array | None,
+        label_class: _Array | None,
         class_names: _Texts,
         class_ids: _Texts,
         label_names: _Texts,
@@ -57,7 +57,7 @@ class Index:
         compact: bool,
         path: bytes,
         n_threads: int,
-        progress: Optional[Callable[[float], object]],
+        progress: Callable[[float], object] | None,
     ) -> Index: ...
     @staticmethod
     def open(path: bytes) -> Index: ...
@@ -70,9 +70,7 @@ class Index:
     def rank_logits(
         self, logits: _Array, top_t: int, temperature: float, scores: _Array, indices: _Array, n_threads: int
     ) -> None: ...
-    def rank_pairs(
-        self, classes: _Array, weights: _Array, scores: _Array, indices: _Array, n_threads: int
-    ) -> None: ...
+    def rank_pairs(self, classes: _Array, weights: _Array, scores: _Array, indices: _Array, n_threads: int) -> None: ...
     def embed(self, probabilities: _Array, top_t: int, out: _Array, n_threads: int) -> None: ...
     def info(self) -> dict[str, Any]: ...
     def has_texts(self, which: str) -> bool: ...

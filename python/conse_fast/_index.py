@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 import numpy as np
 
@@ -31,8 +31,9 @@ class Ranking(tuple):  # type: ignore[type-arg]
 
     scores: npt.NDArray[np.float32]
     indices: npt.NDArray[np.int64]
+    _label_names: Names | None
 
-    def __new__(cls, scores: Array, indices: Array, label_names: Optional[Names] = None) -> Ranking:
+    def __new__(cls, scores: Array, indices: Array, label_names: Names | None = None) -> Ranking:
         """A ranking of these arrays; ``label_names`` is what `names` reads from."""
         self = super().__new__(cls, (scores, indices))
         self.scores = scores
@@ -65,14 +66,19 @@ class ConseIndex:
     so that opening costs no reading and processes share one copy.
     """
 
+    _opened: _core.Index | None
+    _path: str | None
+    _info: dict[str, Any]
+    _names: dict[str, Names]
+
     def __init__(self) -> None:
         raise TypeError("use ConseIndex.build(...) or ConseIndex.open(path)")
 
     @classmethod
-    def _of(cls, core: _core.Index, path: Optional[str]) -> ConseIndex:
+    def _of(cls, core: _core.Index, path: str | None) -> ConseIndex:
         self = cls.__new__(cls)
         info = core.info()
-        self._opened: Optional[_core.Index] = core
+        self._opened = core
         self._path = path
         self._info = info
         self._names = {
@@ -88,17 +94,17 @@ class ConseIndex:
         class_embeddings: npt.ArrayLike,
         label_embeddings: npt.ArrayLike,
         *,
-        class_names: Optional[Sequence[str]] = None,
-        label_names: Optional[Sequence[str]] = None,
-        class_ids: Optional[Sequence[str]] = None,
-        label_ids: Optional[Sequence[str]] = None,
-        row_label: Optional[npt.ArrayLike] = None,
-        label_class: Optional[npt.ArrayLike] = None,
+        class_names: Sequence[str] | None = None,
+        label_names: Sequence[str] | None = None,
+        class_ids: Sequence[str] | None = None,
+        label_ids: Sequence[str] | None = None,
+        row_label: npt.ArrayLike | None = None,
+        label_class: npt.ArrayLike | None = None,
         normalize_classes: bool = True,
         compact: bool = False,
-        path: Optional[PathLike] = None,
-        n_threads: Optional[int] = None,
-        progress: Optional[Callable[[float], object]] = None,
+        path: PathLike | None = None,
+        n_threads: int | None = None,
+        progress: Callable[[float], object] | None = None,
     ) -> ConseIndex:
         """Builds an index in memory, or streams it to a file.
 
@@ -181,7 +187,7 @@ class ConseIndex:
         """
         self._handle.save(_encode_path(path))
 
-    def verify(self, *, n_threads: Optional[int] = None) -> None:
+    def verify(self, *, n_threads: int | None = None) -> None:
         """Reads everything: checksum, ids, finite values, maxima.
 
         Raises:
@@ -193,10 +199,10 @@ class ConseIndex:
         self,
         probabilities: npt.ArrayLike,
         k: int = 10,
-        top_t: Optional[int] = 10,
+        top_t: int | None = 10,
         *,
-        n_threads: Optional[int] = None,
-        out: Optional[Pair] = None,
+        n_threads: int | None = None,
+        out: Pair | None = None,
     ) -> Ranking:
         """The ``k`` best labels of each image.
 
@@ -224,11 +230,11 @@ class ConseIndex:
         self,
         logits: npt.ArrayLike,
         k: int = 10,
-        top_t: Optional[int] = 10,
+        top_t: int | None = 10,
         *,
         temperature: float = 1.0,
-        n_threads: Optional[int] = None,
-        out: Optional[Pair] = None,
+        n_threads: int | None = None,
+        out: Pair | None = None,
     ) -> Ranking:
         """`rank` for ``softmax(logits / temperature)``; only the kept logits are exponentiated.
 
@@ -261,8 +267,8 @@ class ConseIndex:
         weights: npt.ArrayLike,
         k: int = 10,
         *,
-        n_threads: Optional[int] = None,
-        out: Optional[Pair] = None,
+        n_threads: int | None = None,
+        out: Pair | None = None,
     ) -> Ranking:
         """`rank` for (class id, weight) pairs, when the model has its own top-k.
 
@@ -294,8 +300,8 @@ class ConseIndex:
         n_rows: int,
         single: bool,
         k: int,
-        n_threads: Optional[int],
-        out: Optional[Pair],
+        n_threads: int | None,
+        out: Pair | None,
     ) -> Ranking:
         k = _arrays.count(k, "k")
         n = _arrays.threads(n_threads)
@@ -306,10 +312,10 @@ class ConseIndex:
     def embed(
         self,
         probabilities: npt.ArrayLike,
-        top_t: Optional[int] = 10,
+        top_t: int | None = 10,
         *,
-        n_threads: Optional[int] = None,
-        out: Optional[npt.NDArray[np.float32]] = None,
+        n_threads: int | None = None,
+        out: npt.NDArray[np.float32] | None = None,
     ) -> npt.NDArray[np.float32]:
         """``f`` of each image, as `conse_fast.convex_combination` with the class embeddings of this index.
 
@@ -365,31 +371,31 @@ class ConseIndex:
         return int(self._info["nbytes"])
 
     @property
-    def path(self) -> Optional[str]:
+    def path(self) -> str | None:
         """The file that is mapped, or None for an index in memory."""
         return self._path
 
     @property
-    def class_names(self) -> Optional[Names]:
+    def class_names(self) -> Names | None:
         """Names of the classes, or None."""
         return self._texts("class_names")
 
     @property
-    def label_names(self) -> Optional[Names]:
+    def label_names(self) -> Names | None:
         """Names of the labels, or None."""
         return self._texts("label_names")
 
     @property
-    def class_ids(self) -> Optional[Names]:
+    def class_ids(self) -> Names | None:
         """Ids of the classes, such as wnids, or None."""
         return self._texts("class_ids")
 
     @property
-    def label_ids(self) -> Optional[Names]:
+    def label_ids(self) -> Names | None:
         """Ids of the labels, such as wnids, or None."""
         return self._texts("label_ids")
 
-    def _texts(self, which: str) -> Optional[Names]:
+    def _texts(self, which: str) -> Names | None:
         _ = self._handle
         return self._names.get(which)
 
@@ -417,9 +423,9 @@ class ConseIndex:
 
     def __exit__(
         self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.close()
 

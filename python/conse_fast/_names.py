@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Sequence
-from typing import Any, Optional, Union, overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,7 @@ class Names(Sequence[str]):
     def __getitem__(self, key: slice) -> list[str]: ...
     @overload
     def __getitem__(self, key: npt.ArrayLike) -> npt.NDArray[np.object_]: ...
-    def __getitem__(self, key: Union[int, slice, npt.ArrayLike]) -> Union[str, list[str], npt.NDArray[np.object_]]:
+    def __getitem__(self, key: int | slice | npt.ArrayLike) -> str | list[str] | npt.NDArray[np.object_]:
         """The name or names of ``key``."""
         if isinstance(key, slice):
             return [self._one(i) for i in range(*key.indices(self._length))]
@@ -46,7 +46,7 @@ class Names(Sequence[str]):
         if ids.dtype.kind not in "iu" and ids.size > 0:
             raise TypeError(f"names are indexed by integers, slices or integer arrays, got {ids.dtype}")
         names = np.empty(ids.shape, dtype=object)
-        names.flat = [self._one(int(i)) for i in ids.flat]
+        names.flat[:] = [self._one(int(i)) for i in ids.flat]
         return names
 
     def __iter__(self) -> Iterator[str]:
@@ -71,7 +71,7 @@ class Names(Sequence[str]):
         return self._index.text(self._which, i)
 
 
-def encode(names: Optional[Sequence[str]], argument: str) -> Optional[tuple[bytes, npt.NDArray[np.int64]]]:
+def encode(names: Sequence[str] | None, argument: str) -> tuple[bytes, npt.NDArray[np.int64]] | None:
     """Strings as one UTF-8 text and the offsets of its parts, or None.
 
     Raises:

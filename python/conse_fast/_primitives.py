@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +12,10 @@ from conse_fast._index import Ranking
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from conse_fast._arrays import Array, Pair
+    from conse_fast._arrays import Pair
 
 
-def top_k(
-    x: npt.ArrayLike, k: int, *, n_threads: Optional[int] = None, out: Optional[Pair] = None
-) -> Pair:
+def top_k(x: npt.ArrayLike, k: int, *, n_threads: int | None = None, out: Pair | None = None) -> Pair:
     """The ``k`` largest values of each row and their columns.
 
     Args:
@@ -45,11 +43,11 @@ def top_k(
 def convex_combination(
     probabilities: npt.ArrayLike,
     class_embeddings: npt.ArrayLike,
-    top_t: Optional[int] = 10,
+    top_t: int | None = 10,
     *,
     normalize_classes: bool = True,
-    n_threads: Optional[int] = None,
-    out: Optional[npt.NDArray[np.float32]] = None,
+    n_threads: int | None = None,
+    out: npt.NDArray[np.float32] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Where the image lies among the embeddings: ``f = sum_t p_t s_t / sum_t p_t`` over its ``top_t`` classes.
 
@@ -84,10 +82,10 @@ def cosine_rank(
     label_matrix: npt.ArrayLike,
     k: int = 10,
     *,
-    query_lengths: Optional[npt.ArrayLike] = None,
-    label_lengths: Optional[npt.ArrayLike] = None,
-    n_threads: Optional[int] = None,
-    out: Optional[Pair] = None,
+    query_lengths: npt.ArrayLike | None = None,
+    label_lengths: npt.ArrayLike | None = None,
+    n_threads: int | None = None,
+    out: Pair | None = None,
 ) -> Ranking:
     """The ``k`` labels of largest cosine for each query, by scoring every label.
 
@@ -131,11 +129,11 @@ def conse(
     class_embeddings: npt.ArrayLike,
     label_embeddings: npt.ArrayLike,
     k: int = 10,
-    top_t: Optional[int] = 10,
+    top_t: int | None = 10,
     *,
     normalize_classes: bool = True,
-    n_threads: Optional[int] = None,
-    out: Optional[Pair] = None,
+    n_threads: int | None = None,
+    out: Pair | None = None,
 ) -> Ranking:
     """ConSE in one call, without an index: `convex_combination`, then `cosine_rank`.
 

@@ -23,10 +23,10 @@ struct TextView {
 };
 
 struct BuildInput {
-    MatrixView class_embeddings;              // (classes, dimension)
-    MatrixView label_embeddings;              // (rows, dimension); a row of zeros never ranks
-    std::size_t n_labels = 0;                 // 0: one label per row
-    const std::int64_t* row_label = nullptr;  // (rows) the label that owns the row; null: row r is label r
+    MatrixView class_embeddings;                // (classes, dimension)
+    MatrixView label_embeddings;                // (rows, dimension); a row of zeros never ranks
+    std::size_t n_labels = 0;                   // 0: one label per row
+    const std::int64_t* row_label = nullptr;    // (rows) the label that owns the row; null: row r is label r
     const std::int64_t* label_class = nullptr;  // (n_labels) class id or -1; null: no label is a seen class
     TextView class_names, class_ids, label_names, label_ids;
 };

@@ -9,8 +9,8 @@
 
 namespace conse {
 
-/// The k largest values of each row, ordered by (value descending, column ascending). `values` is (rows, k) in
-/// the dtype of x; places beyond the row's length hold -infinity and -1. NaN is std::invalid_argument.
+/// The k largest values of each row, ordered by (value descending, column ascending). `values` is (rows, k)
+/// in the dtype of x; places beyond the row's length hold -infinity and -1. NaN is std::invalid_argument.
 void top_k(const MatrixView& x, std::size_t k, void* values, std::int64_t* indices, const Execution& execution = {});
 
 struct Combination {
@@ -18,8 +18,8 @@ struct Combination {
     bool normalize_classes = true;  // class embeddings are brought to unit length in float64 first
 };
 
-/// f = sum_t p_t s_t / sum_t p_t over the top_t most probable classes of each row (Norouzi et al. 2013, eq. 3):
-/// (rows, dimension) float32, C-contiguous, not normalised. A row of zeros gives zeros.
+/// f = sum_t p_t s_t / sum_t p_t over the top_t most probable classes of each row (Norouzi et al. 2013, eq.
+/// 3): (rows, dimension) float32, C-contiguous, not normalised. A row of zeros gives zeros.
 void convex_combination(const MatrixView& probabilities, const MatrixView& class_embeddings,
                         const Combination& combination, float* f, const Execution& execution = {});
 

@@ -126,9 +126,7 @@ def _ids(values: list[int]) -> NDArray[np.int64]:
     return np.array(values, dtype=np.int64)  # the dtype is for the empty list, which NumPy takes for floats
 
 
-def _group_means(
-    vectors: NDArray[np.float64], groups: NDArray[np.int64], n_groups: int
-) -> NDArray[np.float64]:
+def _group_means(vectors: NDArray[np.float64], groups: NDArray[np.int64], n_groups: int) -> NDArray[np.float64]:
     """Mean over the rows of each group, (n_groups, D); ``groups`` ascends, an absent group gets zeros."""
     means = np.zeros((n_groups, vectors.shape[1]))
     starts = np.flatnonzero(np.diff(groups, prepend=-1))

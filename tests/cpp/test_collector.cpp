@@ -1,0 +1,72 @@
+#include "core/collector.hpp"
+
+#include <map>
+
+#include "check.hpp"
+
+namespace conse {
+namespace {
+
+std::vector<Entry<float>> collected(const std::vector<Entry<float>>& entries, std::size_t k, bool repeated_ids) {
+    Collector<float> collector;
+    collector.reset(k, repeated_ids);
+    for (const auto& entry : entries) {
+        if (!(entry.value < collector.floor())) collector.push(entry.value, entry.id);
+        collector.settle_when_due();
+    }
+    return collector.finish();
+}
+
+// Sorting everything: the plain way.
+std::vector<Entry<float>> sorted(std::vector<Entry<float>> entries, std::size_t k, bool repeated_ids) {
+    if (repeated_ids) {
+        std::map<std::int32_t, float> best;
+        for (const auto& entry : entries) {
+            const auto found = best.emplace(entry.id, entry.value).first;
+            found->second = std::max(found->second, entry.value);
+        }
+        entries.clear();
+        for (const auto& [id, value] : best) entries.push_back({value, id});
+    }
+    std::sort(entries.begin(), entries.end(), ranks_before<float>);
+    entries.resize(std::min(k, entries.size()));
+    return entries;
+}
+
+bool same(const std::vector<Entry<float>>& a, const std::vector<Entry<float>>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](const auto& x, const auto& y) { return x.value == y.value && x.id == y.id; });
+}
+
+CONSE_TEST(random_entries, "collector.keeps what sorting would keep, ties and repeated ids included") {
+    std::mt19937 generator(1);
+    for (const std::size_t count : {0, 1, 5, 40, 1000}) {
+        for (const std::size_t k : {1, 2, 10, 37, 1000, 2000}) {
+            for (const bool repeated : {false, true}) {
+                std::vector<Entry<float>> entries(count);
+                for (std::size_t i = 0; i < count; ++i) {
+                    const auto id = static_cast<std::int32_t>(repeated ? generator() % 50 : i);
+                    entries[i] = {static_cast<float>(static_cast<int>(generator() % 20) - 10), id};
+                }
+                std::shuffle(entries.begin(), entries.end(), generator);
+                CHECK(same(collected(entries, k, repeated), sorted(entries, k, repeated)));
+            }
+        }
+    }
+}
+
+CONSE_TEST(floor_of_labels, "collector.floor is that of the k-th distinct id") {
+    Collector<float> collector;
+    collector.reset(2, true);
+    for (int i = 0; i < 100; ++i) {
+        collector.push(1.0f - 0.001f * static_cast<float>(i), 7);
+        collector.settle_when_due();
+    }
+    CHECK(!collector.full());
+    collector.push(0.25f, 3);
+    CHECK(collector.finish().size() == 2);
+    CHECK(collector.floor() == 0.25f);
+}
+
+}  // namespace
+}  // namespace conse

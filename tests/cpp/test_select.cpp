@@ -1,0 +1,78 @@
+#include "core/select.hpp"
+
+#include <cmath>
+#include <numeric>
+
+#include "check.hpp"
+#include "core/dispatch.hpp"
+#include "targets.hpp"
+
+namespace conse {
+namespace {
+
+template <class Value>
+std::vector<std::int32_t> sorted_columns(const std::vector<Value>& row, std::size_t k) {
+    std::vector<std::int32_t> columns(row.size());
+    std::iota(columns.begin(), columns.end(), 0);
+    std::stable_sort(columns.begin(), columns.end(), [&](std::int32_t a, std::int32_t b) {
+        return row[static_cast<std::size_t>(a)] > row[static_cast<std::size_t>(b)];
+    });
+    columns.resize(std::min(k, columns.size()));
+    return columns;
+}
+
+template <class Value>
+void check_row(const std::vector<Value>& row, std::size_t k) {
+    Selector<Value> selector;
+    const auto& kept = selector.select(kernels(), row.data(), row.size(), k, Domain::ordered, "x", 0);
+    const auto expected = sorted_columns(row, k);
+    CHECK(kept.size() == expected.size());
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+        CHECK(kept[i].id == expected[i]);
+        CHECK(kept[i].value == row[static_cast<std::size_t>(expected[i])]);
+    }
+}
+
+CONSE_TEST(shapes, "select.equals a stable sort for every shape of row on every target") {
+    testing::for_each_target([] {
+        for (const std::size_t n : {1, 2, 15, 16, 63, 64, 65, 127, 1000, 2500}) {
+            const auto noise = testing::random_floats(n, static_cast<unsigned>(n));
+            std::vector<std::vector<float>> rows(6, std::vector<float>(n));
+            for (std::size_t i = 0; i < n; ++i) {
+                rows[0][i] = noise[i];
+                rows[1][i] = 0.5f;                               // constant
+                rows[2][i] = static_cast<float>(i);              // ascending
+                rows[3][i] = -static_cast<float>(i);             // descending, negative
+                rows[4][i] = std::round(noise[i]);               // ties
+                rows[5][i] = i % 3 == 0 ? -INFINITY : noise[i];  // holes
+            }
+            for (const auto& row : rows) {
+                for (const std::size_t k :
+                     {std::size_t{1}, std::size_t{10}, std::size_t{64}, std::size_t{65}, n, n + 5}) {
+                    check_row(row, k);
+                    check_row(std::vector<double>(row.begin(), row.end()), k);
+                }
+            }
+        }
+    });
+}
+
+CONSE_TEST(bad_values, "select.names the row, the column and the value that is wrong") {
+    testing::for_each_target([] {
+        Selector<float> selector;
+        const auto select = [&](float value, Domain domain) {
+            std::vector<float> row(100, 0.25f);
+            row[77] = value;
+            selector.select(kernels(), row.data(), row.size(), 3, domain, "p", 5);
+        };
+        CHECK_THROWS(select(NAN, Domain::ordered), std::invalid_argument, "p[5] holds NaN at column 77");
+        CHECK_THROWS(select(INFINITY, Domain::finite), std::invalid_argument, "holds inf at column 77");
+        CHECK_THROWS(select(-1, Domain::weights), std::invalid_argument, "holds a negative value at column 77");
+        select(INFINITY, Domain::ordered);
+        select(-1, Domain::finite);
+        select(-0.0f, Domain::weights);
+    });
+}
+
+}  // namespace
+}  // namespace conse
