@@ -35,9 +35,15 @@ struct Directions {
 };
 
 struct Labels {
+    const char* argument;  // what the caller calls them
     const MatrixView& view;
     const double* lengths;  // or null
 };
+
+[[noreturn]] void refuse_length(const char* argument, std::size_t row, double given, double length) {
+    invalid_argument(argument, "[", row, "] is ", given, " but the row's length is ", length,
+                     "; scores by the given length leave float32");
+}
 
 // The labels [begin, begin + count), count <= kLabelsPerChunk, against one query after the other.
 class LabelChunk {
@@ -56,8 +62,7 @@ class LabelChunk {
         for (std::size_t i = 0; i < count_; ++i) {
             if (kinds_[i] == kZero) continue;
             float score = dots_[i] * inverse_lengths_[i];
-            if (score < best.floor() && kinds_[i] == kUsual) continue;
-            if (!std::isfinite(score) || kinds_[i] == kExtreme) score = score_in_float64(query, i);
+            if (kinds_[i] == kExtreme || !std::isfinite(score)) score = score_in_float64(query, i);
             if (score < best.floor()) continue;
             best.push(score, static_cast<std::int32_t>(begin_ + i));
             best.settle_when_due();
@@ -80,10 +85,13 @@ class LabelChunk {
     // For a label too long or too short for float32; reports NaN and infinity in it.
     float score_in_float64(const float* query, std::size_t i) {
         row_.resize(labels_.view.columns);
-        const double length = read_unit_row(labels_.view, begin_ + i, "label_matrix", row_.data());
+        const double length = read_unit_row(labels_.view, begin_ + i, labels_.argument, row_.data());
         double dot = 0;
         for (std::size_t d = 0; d < row_.size(); ++d) dot += static_cast<double>(query[d]) * row_[d];
-        return static_cast<float>(labels_.lengths ? dot * (length / labels_.lengths[begin_ + i]) : dot);
+        if (labels_.lengths == nullptr) return static_cast<float>(dot);
+        const auto score = static_cast<float>(dot * (length / labels_.lengths[begin_ + i]));
+        if (!std::isfinite(score)) refuse_length("label_lengths", begin_ + i, labels_.lengths[begin_ + i], length);
+        return score;
     }
 
     Labels labels_;
@@ -196,8 +204,9 @@ void cosine_rank(const MatrixView& queries, const MatrixView& labels, const Leng
         const double scale = lengths.queries && given != 0 ? length / given : 1;
         float* out = directions.units.data() + q * directions.stride;
         for (std::size_t d = 0; d < unit.size(); ++d) out[d] = static_cast<float>(unit[d] * scale);
+        if (scale > kLongestFloat32) refuse_length("query_lengths", q, given, length);
     }
-    rank_directions(directions, {labels, lengths.labels}, ranking, execution);
+    rank_directions(directions, {"label_matrix", labels, lengths.labels}, ranking, execution);
 }
 
 void conse(const MatrixView& probabilities, const MatrixView& class_embeddings, const MatrixView& label_embeddings,
@@ -225,7 +234,7 @@ void conse(const MatrixView& probabilities, const MatrixView& class_embeddings, 
             }
         });
     });
-    rank_directions(directions, {label_embeddings, nullptr}, ranking, execution);
+    rank_directions(directions, {"label_embeddings", label_embeddings, nullptr}, ranking, execution);
 }
 
 }  // namespace conse

@@ -48,9 +48,10 @@ std::string folder_of(const std::string& path) {
     return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// Not the name with a suffix: that could be longer than a name may be.
 std::string name_aside(const std::string& path) {
     static std::atomic<unsigned> counter{0};
-    return concat(path, ".tmp-", ::getpid(), "-", counter++);
+    return concat(folder_of(path), "/.conse_fast-", ::getpid(), "-", counter++, ".tmp");
 }
 
 }  // namespace

@@ -67,7 +67,8 @@ void pairs_of_row(const IndexData& index, const std::int64_t* classes, const Mat
         }
         const auto weight = value_of(row[t]);
         if (!(std::isfinite(weight) && weight >= 0)) {
-            invalid_argument("weights[", r, "] holds ", weight, " at column ", t, "; expected finite numbers >= 0");
+            invalid_argument("weights[", r, "] holds ", word_for(weight), " at column ", t,
+                             "; expected finite numbers >= 0");
         }
         pairs.push_back({weight, static_cast<std::int32_t>(classes[t])});
     }
@@ -164,10 +165,7 @@ void Index::embed(const MatrixView& probabilities, std::size_t top_t, float* f, 
 
 IndexInfo Index::info() const {
     const IndexData& index = *data_;
-    const auto metadata = [&](const char* key) {
-        const auto found = index.file.metadata.find(key);
-        return found == index.file.metadata.end() ? std::string() : found->second;
-    };
+    const auto metadata = [&](const char* key) { return index.file.metadata.find(key)->second; };
     IndexInfo info{};
     info.n_classes = index.classes.n_classes;
     info.n_labels = index.n_labels;

@@ -237,6 +237,7 @@ class Builder {
 
     // Writes what is known only at the end into the header: the sampled fraction, then the checksum.
     void seal(const std::shared_ptr<Image>& image) {
+        if (execution_.checkpoint) execution_.checkpoint(1);
         const auto index = view_index(image, "the new index");
         patch(*image, kScoredFractionKey, sample_scored_fraction(*index, execution_));
         patch(*image, kChecksumKey, checksum_of(*index));

@@ -42,6 +42,13 @@ class Contents {
         return static_cast<std::size_t>(std::stoull(text));
     }
 
+    void check_fraction(const char* key) const {
+        const std::string& text = metadata(key);
+        const bool fits = text.size() > 2 && text[1] == '.' &&
+                          (text[0] + text.substr(2)).find_first_not_of("0123456789") == std::string::npos;
+        if (!fits) fail("metadata '", key, "' is '", text, "'; expected a fraction such as 0.004266");
+    }
+
     const Tensor* find(const std::string& key) const {
         const auto found = file_.tensors.find(key);
         return found == file_.tensors.end() ? nullptr : &found->second;
@@ -146,6 +153,8 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     index->n_rows = contents.count("n_rows");
     index->normalize_classes = contents.flag("normalize_classes");
     index->repeated_labels = contents.flag("repeated_labels");
+    contents.check_fraction(kScoredFractionKey);
+    contents.metadata("producer");
     return index;
 }
 

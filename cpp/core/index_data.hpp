@@ -16,6 +16,7 @@ namespace conse {
 inline constexpr const char* kFormatName = "conse_fast.index";
 inline constexpr const char* kFormatVersion = "1";
 inline constexpr const char* kChecksumKey = "checksum.xxh64";
+inline constexpr const char* kScoredFractionKey = "scored_fraction";
 
 /// A tree of tiles with 32 lanes each. Level 0 are the blocks of 32 label rows; lane j of tile i on level n
 /// is the largest value, class by class, of tile 32 i + j on level n - 1. The last level has one tile, the

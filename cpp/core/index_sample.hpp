@@ -8,8 +8,6 @@
 
 namespace conse {
 
-inline constexpr const char* kScoredFractionKey = "scored_fraction";
-
 /// The mean share of blocks that are scored for the ten best labels of up to 64 made-up images, each a class
 /// with its nine nearest classes, every weight half of the one before: "0.006123".
 std::string sample_scored_fraction(const IndexData& index, const Execution& execution);

@@ -53,8 +53,8 @@ class HeaderReader {
         expect('"');
         std::string text;
         for (; p_ != end_ && *p_ != '"'; ++p_) {
-            if (static_cast<unsigned char>(*p_) < 0x20)
-                fail("control character at byte ", position(), " of the header");
+            if (*p_ < 0x20 || *p_ > 0x7e)
+                fail("a character outside printable ASCII at byte ", position(), " of the header");
             text += *p_ == '\\' ? escaped() : *p_;
         }
         expect('"');

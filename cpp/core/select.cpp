@@ -36,15 +36,10 @@ template <class Element>
 void check_values(const Element* row, std::size_t n, Domain domain, const char* argument, std::size_t row_number) {
     for (std::size_t column = 0; column < n; ++column) {
         const auto x = value_of(row[column]);
-        const char* what = nullptr;
-        if (std::isnan(x)) {
-            what = "NaN";
-        } else if (domain != Domain::ordered && std::isinf(x)) {
-            what = x > 0 ? "inf" : "-inf";
-        } else if (domain == Domain::weights && x < 0) {
-            what = "a negative value";
-        }
-        if (what == nullptr) continue;
+        const bool fits =
+            !std::isnan(x) && (domain == Domain::ordered || std::isfinite(x)) && (domain != Domain::weights || x >= 0);
+        if (fits) continue;
+        const std::string what = std::isfinite(x) ? "a negative value" : word_for(x);
         const char* expected = domain == Domain::ordered  ? "numbers"
                                : domain == Domain::finite ? "finite numbers"
                                                           : "finite numbers >= 0";
@@ -75,7 +70,7 @@ auto Selector<Element>::select(const KernelTable& kernels, const Element* row, s
 
     constexpr std::size_t kChunk = 1024;  // columns gathered before the floor is raised
     columns_.resize(kChunk + kSurveyLanes);
-    collector_.reset(std::min(k, n));
+    collector_.reset(std::max<std::size_t>(1, std::min(k, n)));
     Value floor = starting_floor(n, k);
     for (std::size_t column = 0; column < n;) {
         std::size_t found = 0;

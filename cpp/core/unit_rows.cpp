@@ -25,7 +25,7 @@ double read_unit_row(const MatrixView& x, std::size_t r, const char* argument, d
     double largest = 0;
     for (std::size_t d = 0; d < x.columns; ++d) {
         if (!std::isfinite(out[d])) {
-            invalid_argument(argument, "[", r, "] holds ", std::isnan(out[d]) ? "NaN" : "inf", " at column ", d,
+            invalid_argument(argument, "[", r, "] holds ", word_for(out[d]), " at column ", d,
                              "; expected finite numbers");
         }
         largest = std::max(largest, std::abs(out[d]));

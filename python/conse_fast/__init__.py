@@ -14,9 +14,10 @@ index; `top_k`, `convex_combination` and `cosine_rank` are its three steps.
 from __future__ import annotations
 
 from conse_fast import _core
-from conse_fast._index import ConseIndex, Ranking
+from conse_fast._index import ConseIndex
 from conse_fast._names import Names
 from conse_fast._primitives import conse, convex_combination, cosine_rank, top_k
+from conse_fast._ranking import Ranking
 
 __version__: str = _core.version
 

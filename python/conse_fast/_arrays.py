@@ -5,7 +5,9 @@ Values and sizes are checked by the core, which C++ programs use too; this modul
 
 from __future__ import annotations
 
+import numbers
 import operator
+import sys
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,10 @@ Array = npt.NDArray[Any]
 Pair = tuple[Array, Array]
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.float16))
-_LARGEST_COUNT = 2**31 - 1
 
 
 def count(value: object, argument: str) -> int:
-    """A whole number from 1 on; counts beyond 2^31 - 1 mean "all" and are cut to that."""
+    """A whole number from 1 on."""
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{argument} must be an integer, got {value!r}")
     try:
@@ -28,7 +29,16 @@ def count(value: object, argument: str) -> int:
         raise TypeError(f"{argument} must be an integer, got {value!r}") from None
     if number < 1:
         raise ValueError(f"{argument} must be at least 1, got {number}")
-    return min(number, _LARGEST_COUNT)
+    if number > sys.maxsize:
+        raise ValueError(f"{argument} must be at most {sys.maxsize}, got {number}")
+    return number
+
+
+def positive_float(value: object, argument: str) -> float:
+    """A number; the core checks that it is finite and above zero."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{argument} must be a number, got {value!r}")
+    return float(value)
 
 
 def threads(n_threads: int | None) -> int:
@@ -101,7 +111,7 @@ def label_matrix(x: object, argument: str) -> Array:
     array = as_array(x, argument)
     if array.dtype not in (np.float32, np.float16) or not array.dtype.isnative:
         raise TypeError(
-            f"{argument} must be float32 or float16 in native byte order, got {array.dtype.str}; "
+            f"{argument} must be float32 or float16 in native byte order, got {array.dtype}; "
             f"it is never copied, so convert it once: {argument}.astype(np.float32)"
         )
     if array.ndim != 2:
@@ -159,7 +169,8 @@ def result_pair(out: object, names: tuple[str, str], n_rows: int, k: int, single
     if out is None:
         return np.empty(shape, dtype), np.empty(shape, np.int64)
     if not isinstance(out, tuple) or len(out) != 2:
-        raise TypeError(f"out must be a tuple ({names[0]}, {names[1]}), got {type(out).__name__}")
+        size = f" of {len(out)}" if isinstance(out, tuple) else ""
+        raise TypeError(f"out must be a tuple ({names[0]}, {names[1]}), got {type(out).__name__}{size}")
     first = result(out[0], f"out[0] ({names[0]})", shape, dtype)
     second = result(out[1], f"out[1] ({names[1]})", shape, np.int64)
     if np.shares_memory(first, second):

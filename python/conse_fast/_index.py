@@ -3,60 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Callable, Union
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
-from conse_fast import _arrays, _core
+from conse_fast import _arrays, _core, _paths
 from conse_fast._names import Names, encode
+from conse_fast._ranking import Ranking
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     import numpy.typing as npt
 
-    from conse_fast._arrays import Array, Pair
+    from conse_fast._arrays import Pair
+    from conse_fast._paths import PathLike
 
-PathLike = Union[str, "os.PathLike[str]"]
-
-
-class Ranking(tuple):  # type: ignore[type-arg]
-    """Scores and label ids, best first: ``scores, indices = ranking``.
-
-    Attributes:
-        scores: (k,) or (N, k) float32, descending; -inf where fewer than k labels qualify.
-        indices: int64 label ids of the same shape, ascending among equal scores; -1 where there is none.
-    """
-
-    scores: npt.NDArray[np.float32]
-    indices: npt.NDArray[np.int64]
-    _label_names: Names | None
-
-    def __new__(cls, scores: Array, indices: Array, label_names: Names | None = None) -> Ranking:
-        """A ranking of these arrays; ``label_names`` is what `names` reads from."""
-        self = super().__new__(cls, (scores, indices))
-        self.scores = scores
-        self.indices = indices
-        self._label_names = label_names
-        return self
-
-    @property
-    def names(self) -> npt.NDArray[np.object_]:
-        """Label names in the shape of `indices`, ``""`` for -1.
-
-        Raises:
-            ValueError: The labels have no names.
-        """
-        if self._label_names is None:
-            raise ValueError("the labels of this ranking have no names; give label_names to ConseIndex.build")
-        return self._label_names[self.indices]
-
-    def __repr__(self) -> str:
-        return f"Ranking(scores={self.scores!r}, indices={self.indices!r})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Ranking, (self.scores, self.indices)
+_TEXTS = ("class_names", "class_ids", "label_names", "label_ids")
 
 
 class ConseIndex:
@@ -83,7 +45,7 @@ class ConseIndex:
         self._info = info
         self._names = {
             which: Names(core, which, info["n_classes" if which.startswith("class") else "n_labels"])
-            for which in ("class_names", "class_ids", "label_names", "label_ids")
+            for which in _TEXTS
             if core.has_texts(which)
         }
         return self
@@ -135,22 +97,15 @@ class ConseIndex:
         """
         classes = _arrays.matrix(class_embeddings, "class_embeddings")
         labels = _arrays.matrix(label_embeddings, "label_embeddings")
-        texts = {
-            "class_names": encode(class_names, "class_names"),
-            "class_ids": encode(class_ids, "class_ids"),
-            "label_names": encode(label_names, "label_names"),
-            "label_ids": encode(label_ids, "label_ids"),
-        }
+        given = {"class_names": class_names, "class_ids": class_ids, "label_names": label_names, "label_ids": label_ids}
+        texts = {which: encode(strings, which) for which, strings in given.items()}
         owners = None if row_label is None else _arrays.ids(row_label, "row_label", (len(labels),))
-        known = [len(texts[which][1]) - 1 for which in ("label_names", "label_ids") if texts[which]]  # type: ignore[index]
+        counts = [len(text[1]) - 1 for which, text in texts.items() if which.startswith("label") and text]
         if label_class is not None:
-            known.append(np.size(_arrays.as_array(label_class, "label_class")))
-        if known:
-            n_labels = known[0]
-        elif owners is not None and owners.size:
-            n_labels = max(int(owners.max()) + 1, 1)
-        else:
-            n_labels = len(labels)
+            counts.append(np.size(_arrays.as_array(label_class, "label_class")))
+        if owners is not None and owners.size:
+            counts.append(max(int(owners.max()) + 1, 1))
+        n_labels = counts[0] if counts else len(labels)
         of_labels = None if label_class is None else _arrays.ids(label_class, "label_class", (n_labels,))
         if progress is not None and not callable(progress):
             raise TypeError(f"progress must be callable, got {type(progress).__name__}")
@@ -162,7 +117,7 @@ class ConseIndex:
             label_class=of_labels,
             normalize_classes=bool(normalize_classes),
             compact=bool(compact),
-            path=b"" if path is None else _encode_path(path),
+            path=b"" if path is None else _paths.encode(path),
             n_threads=_arrays.threads(n_threads),
             progress=progress,
             **texts,
@@ -177,15 +132,15 @@ class ConseIndex:
             OSError: The file is missing or cannot be read.
             ValueError: The file is no whole index, or of another format version.
         """
-        return cls._of(_core.Index.open(_encode_path(path)), os.path.abspath(path))  # noqa: PTH100
+        return cls._of(_core.Index.open(_paths.encode(path)), os.path.abspath(path))  # noqa: PTH100
 
     def save(self, path: PathLike) -> None:
         """Writes the index to a file: aside in the same folder, flushed, then renamed.
 
         Raises:
-            OSError: The file cannot be written; one of that name is as before.
+            OSError: The file cannot be written; one of that name stays as it was.
         """
-        self._handle.save(_encode_path(path))
+        self._handle.save(_paths.encode(path))
 
     def verify(self, *, n_threads: int | None = None) -> None:
         """Reads everything: checksum, ids, finite values, maxima.
@@ -247,18 +202,11 @@ class ConseIndex:
             out: (scores, indices) to fill.
 
         Returns:
-            As `rank`.
-
-        Raises:
-            TypeError: A wrong dtype or type.
-            ValueError: A wrong shape or value.
+            As `rank`, and the same errors.
         """
         rows, single = _arrays.rows(logits, "logits")
         t = _arrays.terms(top_t, self._info["n_classes"])
-        try:
-            heat = float(temperature)
-        except TypeError:
-            raise TypeError(f"temperature must be a number, got {temperature!r}") from None
+        heat = _arrays.positive_float(temperature, "temperature")
         return self._ranked(self._handle.rank_logits, (rows, t, heat), len(rows), single, k, n_threads, out)
 
     def rank_pairs(
@@ -329,8 +277,7 @@ class ConseIndex:
             (D,) or (N, D) float32, not normalised.
 
         Raises:
-            TypeError: A wrong dtype or type.
-            ValueError: A wrong shape or value.
+            TypeError, ValueError: As `rank`.
         """
         core = self._handle
         rows, single = _arrays.rows(probabilities, "probabilities")
@@ -421,21 +368,20 @@ class ConseIndex:
         _ = self._handle
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
         state = "closed " if self._opened is None else ""
         where = f" at {self._path!r}" if self._path else " in memory"
         form = "compact" if self.compact else "full"
+        try:
+            target = _core.current_target()
+        except ValueError:
+            target = "unknown CONSE_FAST_TARGET"
         return (
             f"<{state}ConseIndex: {self.n_classes:,} classes, {self.n_labels:,} labels x {self.dimension}, "
-            f"{form}, {self.nbytes / 1e6:.1f} MB{where}, {_core.current_target()}>"
+            f"{form}, {self.nbytes / 1e6:.1f} MB{where}, {target}>"
         )
 
     def __reduce__(self) -> tuple[Callable[[Any], ConseIndex], tuple[Any]]:
@@ -449,20 +395,5 @@ class ConseIndex:
         return self._opened
 
 
-_TEXTS: Iterable[str] = ("class_names", "class_ids", "label_names", "label_ids")
-
-
 def _from_bytes(data: bytes) -> ConseIndex:
     return ConseIndex._of(_core.Index.from_bytes(data), None)
-
-
-def _encode_path(path: PathLike) -> bytes:
-    try:
-        encoded = os.fsencode(path)
-    except TypeError:
-        raise TypeError(f"path must be str or os.PathLike, got {type(path).__name__}") from None
-    if not encoded:
-        raise ValueError("path is empty")
-    if b"\0" in encoded:
-        raise ValueError(f"path holds a null character: {path!r}")
-    return encoded

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from conse_fast import _arrays, _core
-from conse_fast._index import Ranking
+from conse_fast._ranking import Ranking
 
 if TYPE_CHECKING:
     import numpy.typing as npt

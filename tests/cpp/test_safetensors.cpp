@@ -70,7 +70,7 @@ CONSE_TEST(refused, "safetensors.every broken header is refused with its fact") 
         5, "not aligned");
     refuse(R"({"__metadata__":{"a":1}})", 0, "expected '\"'");
     refuse(R"({"__metadata__":{"a":"\u0041"}})", 0, "escape");
-    refuse("{\"a\n\":1}", 0, "control character");
+    refuse("{\"a\n\":1}", 0, "printable ASCII");
 }
 
 CONSE_TEST(lying_length, "safetensors.a header length that lies is refused before anything is read") {

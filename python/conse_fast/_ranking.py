@@ -1,0 +1,53 @@
+"""What ranking returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from conse_fast._arrays import Array
+    from conse_fast._names import Names
+
+
+class Ranking(tuple):  # type: ignore[type-arg]
+    """Scores and label ids, best first: ``scores, indices = ranking``.
+
+    Attributes:
+        scores: (k,) or (N, k) float32, descending; -inf where fewer than k labels qualify.
+        indices: int64 label ids of the same shape, ascending among equal scores; -1 where there is none.
+    """
+
+    scores: npt.NDArray[np.float32]
+    indices: npt.NDArray[np.int64]
+    _label_names: Names | None
+
+    def __new__(cls, scores: Array, indices: Array, label_names: Names | None = None) -> Ranking:
+        """A ranking of these arrays; ``label_names`` is what `names` reads from."""
+        self = super().__new__(cls, (scores, indices))
+        self.scores = scores
+        self.indices = indices
+        self._label_names = label_names
+        return self
+
+    @property
+    def names(self) -> npt.NDArray[np.object_]:
+        """Label names in the shape of `indices`, ``""`` for -1.
+
+        Raises:
+            ValueError: The labels have no names.
+        """
+        if self._label_names is None:
+            raise ValueError(
+                "this ranking carries no label names: its index has none (give label_names to ConseIndex.build), "
+                "or it was pickled"
+            )
+        return self._label_names[self.indices]
+
+    def __repr__(self) -> str:
+        return f"Ranking(scores={self.scores!r}, indices={self.indices!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Ranking, (self.scores, self.indices)
