@@ -121,6 +121,17 @@ def test_build_reports_progress():
     assert 0 <= seen[0] <= seen[-1] <= 1
 
 
+def test_progress_ascends_to_one_over_all_steps_of_a_build():
+    rng = np.random.default_rng(7)
+    classes, labels = rng.standard_normal((500, 128), np.float32), rng.standard_normal((6000, 128), np.float32)
+    shares = []
+    label_class = np.where(np.arange(6000) < 500, np.arange(6000), -1)
+    cf.ConseIndex.build(classes, labels, label_class=label_class, progress=shares.append, n_threads=1)
+    assert len(shares) > 3
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
 def test_build_passes_on_an_exception_of_progress_and_leaves_no_file(tmp_path):
     class StopError(Exception):
         pass

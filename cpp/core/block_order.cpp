@@ -1,6 +1,7 @@
 #include "core/block_order.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include <Eigen/Core>
@@ -88,10 +89,14 @@ void order_into_blocks(const float* units, std::size_t dimension, std::vector<st
     using Range = std::pair<std::size_t, std::size_t>;
     std::vector<Range> clusters{{0, rows.size()}};
     const double row_microseconds = 0.003 * static_cast<double>(dimension);
-    while (!clusters.empty()) {
+    for (double done = 0; !clusters.empty();) {
+        // A level halves the clusters, so about log2(clusters to come) levels are left.
+        const double rows_per_cluster = static_cast<double>(rows.size()) / static_cast<double>(clusters.size());
+        const double next = done + (1 - done) / std::max(1.0, std::log2(rows_per_cluster / kTileLanes));
+        const Execution level = stage(execution, done, next);
+        done = next;
         std::vector<Range> halves(2 * clusters.size());
-        const double cluster_rows = static_cast<double>(rows.size()) / static_cast<double>(clusters.size());
-        parallel_for({clusters.size(), row_microseconds * cluster_rows}, execution,
+        parallel_for({clusters.size(), row_microseconds * rows_per_cluster}, level,
                      [&](std::size_t first, std::size_t last) {
                          Splitter splitter(units, dimension);
                          for (std::size_t i = first; i < last; ++i) {

@@ -16,13 +16,6 @@ namespace {
 
 constexpr const char* kUnknownFraction = "0.000000";  // as many digits as the figure that replaces it
 
-// The part of a build from `from` to `to`, for progress.
-Execution stage(const Execution& execution, double from, double to) {
-    if (!execution.checkpoint) return execution;
-    return {execution.n_threads,
-            [&execution, from, to](double done) { execution.checkpoint(from + done * (to - from)); }};
-}
-
 void check_texts(const char* argument, const TextView& texts, std::size_t count) {
     if (texts.offsets == nullptr) return;
     if (texts.count != count) invalid_argument(argument, " has ", texts.count, " entries; expected ", count);
@@ -71,8 +64,9 @@ class Builder {
         : input_(input), options_(options), execution_(execution), n_labels_(check_input(input)) {}
 
     std::shared_ptr<const IndexData> run() {
-        classes_ = unit_rows(input_.class_embeddings, "class_embeddings", options_.normalize_classes, execution_);
-        labels_ = unit_rows(input_.label_embeddings, "label_embeddings", true, stage(execution_, 0, 0.05));
+        classes_ = unit_rows(input_.class_embeddings, "class_embeddings", options_.normalize_classes,
+                             stage(execution_, 0, 0.01));
+        labels_ = unit_rows(input_.label_embeddings, "label_embeddings", true, stage(execution_, 0.01, 0.05));
         order_rows();
         const SafetensorsPlan plan = make_plan();
         if (options_.path.empty()) {
@@ -110,7 +104,8 @@ class Builder {
                 met[label_of(r)] = 1;
             }
             n_rows_ += rows.size();
-            order_into_blocks(labels_.data.data(), dimension(), rows, stage(execution_, 0.05, 0.3));
+            const Execution ordering = seen ? stage(execution_, 0.05, 0.1) : stage(execution_, 0.1, 0.3);
+            order_into_blocks(labels_.data.data(), dimension(), rows, ordering);
             slots_.insert(slots_.end(), rows.begin(), rows.end());
             slots_.resize((slots_.size() + kTileLanes - 1) / kTileLanes * kTileLanes, kPadding);
         }
@@ -198,7 +193,7 @@ class Builder {
         float* maxima = n_blocks > 1 ? tensor<float>(maxima_name(1)) : nullptr;
         const ClassMatrix classes = class_matrix({classes_.data.data(), n_classes(), dimension()});
         const Work work{n_blocks, 0.005 * static_cast<double>(n_classes() * dimension())};
-        parallel_for(work, stage(execution_, 0.3, 1), [&](std::size_t begin, std::size_t end) {
+        parallel_for(work, stage(execution_, 0.3, 0.97), [&](std::size_t begin, std::size_t end) {
             std::vector<double> scratch;
             std::vector<float> spare(table ? 0 : tile_size);
             for (std::size_t block = begin; block < end; ++block) {
@@ -237,9 +232,9 @@ class Builder {
 
     // Writes what is known only at the end into the header: the sampled fraction, then the checksum.
     void seal(const std::shared_ptr<Image>& image) {
-        if (execution_.checkpoint) execution_.checkpoint(1);
         const auto index = view_index(image, "the new index");
-        patch(*image, kScoredFractionKey, sample_scored_fraction(*index, execution_));
+        patch(*image, kScoredFractionKey, sample_scored_fraction(*index, stage(execution_, 0.97, 1)));
+        if (execution_.checkpoint) execution_.checkpoint(1);
         patch(*image, kChecksumKey, checksum_of(*index));
     }
 

@@ -96,6 +96,12 @@ int max_threads() {
 #endif
 }
 
+Execution stage(const Execution& execution, double from, double to) {
+    if (!execution.checkpoint) return execution;
+    return {execution.n_threads,
+            [&execution, from, to](double done) { execution.checkpoint(from + done * (to - from)); }};
+}
+
 int threads_for(const Work& work, const Execution& execution) {
     const double total = static_cast<double>(work.items) * work.microseconds;
     const double worthwhile = std::floor(total / kMicrosecondsWorthAThread);

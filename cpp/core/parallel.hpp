@@ -27,6 +27,10 @@ void parallel_for(const Work& work, const Execution& execution, const Body& body
     });
 }
 
+/// For one of several steps: a checkpoint that reports its shares as lying between `from` and `to`. It refers to
+/// `execution`, which must outlive it.
+Execution stage(const Execution& execution, double from, double to);
+
 /// How many threads such work would use.
 int threads_for(const Work& work, const Execution& execution);
 
