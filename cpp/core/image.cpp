@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include <fcntl.h>
@@ -48,6 +49,14 @@ std::string folder_of(const std::string& path) {
     return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// Where a symbolic link leads, so that the file behind it is replaced and not the link.
+std::string behind_links(const std::string& path) {
+    char* real = ::realpath(path.c_str(), nullptr);  // null for a file that is not there yet
+    const std::string result = real == nullptr ? path : real;
+    std::free(real);
+    return result;
+}
+
 // Not the name with a suffix: that could be longer than a name may be.
 std::string name_aside(const std::string& path) {
     static std::atomic<unsigned> counter{0};
@@ -80,9 +89,13 @@ std::shared_ptr<Image> Image::allocate(std::size_t size) {
     return std::shared_ptr<Image>(new Image(static_cast<char*>(address), size, ""));
 }
 
-FileWriter::FileWriter(const std::string& path, std::size_t size) : path_(path), aside_(name_aside(path)) {
+FileWriter::FileWriter(const std::string& path, std::size_t size)
+    : path_(behind_links(path)), aside_(name_aside(path_)) {
     struct stat status;
-    if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) fail("write", path, EISDIR);
+    if (::stat(path.c_str(), &status) == 0) {
+        if (S_ISDIR(status.st_mode)) fail("write", path, EISDIR);
+        if (!S_ISREG(status.st_mode)) fail("replace (it is no regular file)", path, EINVAL);
+    }
     Descriptor file(::open(aside_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     if (file.get() < 0) fail("write", path);
     try {

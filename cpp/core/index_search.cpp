@@ -7,6 +7,8 @@
 namespace conse {
 namespace {
 
+constexpr float kNothing = -std::numeric_limits<float>::infinity();
+
 // By how much a score from the embeddings may exceed a bound from the maxima, u = 2^-24 being float32's
 // unit roundoff and W = sum_t w_t ||s_t||:
 //   bound:  sum of T products in runs of 32 rounds at most 1 + min(T, 32) + ceil(T / 32) times per term, the
@@ -39,18 +41,27 @@ float Search::lowest_bound() const {
     return std::nextafter(best_.floor() - slack_, -std::numeric_limits<float>::infinity());
 }
 
-void Search::expand(const KernelTable& kernels, const IndexData& index, const Query& query, const Node& node) {
-    const std::size_t first_child = node.tile * kTileLanes;
-    const std::size_t n_children = std::min(kTileLanes, index.levels[node.level - 1].n_tiles - first_child);
-    float bounds[kTileLanes];
-    std::uint32_t mask = kernels.score_tile(query.weights().data(), query.classes().data(), query.weights().size(),
-                                            index.maxima_tile(node.level, node.tile), lowest_bound(), bounds);
-    if (n_children < kTileLanes) mask &= (1u << n_children) - 1;
-    for (; mask != 0; mask &= mask - 1) {
-        const auto lane = static_cast<std::uint32_t>(__builtin_ctz(mask));
-        heap_.push_back({bounds[lane], node.level - 1, static_cast<std::uint32_t>(first_child) + lane});
-        std::push_heap(heap_.begin(), heap_.end());
-    }
+// Bounds the children of a tile of maxima and lets them wait.
+void Search::open(const KernelTable& kernels, const IndexData& index, const Query& query, std::uint32_t level,
+                  std::uint32_t tile) {
+    open_tiles_.emplace_back();
+    OpenTile& opened = open_tiles_.back();
+    opened.level = level;
+    opened.tile = tile;
+    kernels.score_tile(query.weights().data(), query.classes().data(), query.weights().size(),
+                       index.maxima_tile(level, tile), 0, opened.bounds);
+    const std::size_t n_children = index.levels[level - 1].n_tiles - tile * kTileLanes;
+    for (std::size_t lane = n_children; lane < kTileLanes; ++lane) opened.bounds[lane] = kNothing;
+    wait_for_best_lane(kernels, static_cast<std::uint32_t>(open_tiles_.size() - 1));
+}
+
+void Search::wait_for_best_lane(const KernelTable& kernels, std::uint32_t opened) {
+    OpenTile& tile = open_tiles_[opened];
+    float bound;
+    tile.best_lane = kernels.best_lane(tile.bounds, &bound);
+    if (bound < lowest_bound() || bound == kNothing) return;
+    heap_.push_back({bound, opened});
+    std::push_heap(heap_.begin(), heap_.end());
 }
 
 void Search::score_block(const KernelTable& kernels, const IndexData& index, const Query& query, Arithmetic arithmetic,
@@ -80,16 +91,27 @@ const std::vector<Entry<float>>& Search::run(const KernelTable& kernels, const I
     slack_ = arithmetic == Arithmetic::table ? 0 : static_cast<float>(bound_slack(query, index));
     best_.reset(std::min(k, index.n_labels), index.repeated_labels);
     blocks_scored_ = 0;
-    heap_.assign(1, {std::numeric_limits<float>::infinity(), static_cast<std::uint32_t>(index.levels.size() - 1), 0});
+    heap_.clear();
+    open_tiles_.clear();
+    const auto root_level = static_cast<std::uint32_t>(index.levels.size() - 1);
+    if (root_level == 0) {
+        score_block(kernels, index, query, arithmetic, 0);
+    } else {
+        open(kernels, index, query, root_level, 0);
+    }
     while (!heap_.empty()) {
-        const Node node = heap_.front();
-        if (node.bound < lowest_bound()) break;  // the highest bound of all that is left
+        const Waiting best = heap_.front();
+        if (best.bound < lowest_bound()) break;  // the highest bound of all that is left
         std::pop_heap(heap_.begin(), heap_.end());
         heap_.pop_back();
-        if (node.level > 0) {
-            expand(kernels, index, query, node);
+        OpenTile& from = open_tiles_[best.opened];
+        const std::uint32_t level = from.level - 1, tile = from.tile * kTileLanes + from.best_lane;
+        from.bounds[from.best_lane] = kNothing;
+        wait_for_best_lane(kernels, best.opened);
+        if (level > 0) {
+            open(kernels, index, query, level, tile);
         } else {
-            score_block(kernels, index, query, arithmetic, node.tile);
+            score_block(kernels, index, query, arithmetic, tile);
         }
     }
     return best_.finish();

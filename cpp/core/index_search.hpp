@@ -28,18 +28,27 @@ class Search {
     std::size_t blocks_scored() const { return blocks_scored_; }  // by the last run
 
   private:
-    struct Node {
-        float bound;  // no label below this node scores higher (plus the slack)
-        std::uint32_t level, tile;
-        bool operator<(const Node& other) const { return bound < other.bound; }
+    // A tile of maxima whose lanes are bounds of nodes that wait to be visited; a visited lane is -infinity.
+    struct OpenTile {
+        float bounds[kTileLanes];
+        std::uint32_t level, tile, best_lane;
+    };
+    // The best waiting bound of open tile `opened`; a heap of these has one entry per open tile, not per node.
+    struct Waiting {
+        float bound;
+        std::uint32_t opened;
+        bool operator<(const Waiting& other) const { return bound < other.bound; }
     };
 
-    void expand(const KernelTable& kernels, const IndexData& index, const Query& query, const Node& node);
+    void open(const KernelTable& kernels, const IndexData& index, const Query& query, std::uint32_t level,
+              std::uint32_t tile);
+    void wait_for_best_lane(const KernelTable& kernels, std::uint32_t opened);
     void score_block(const KernelTable& kernels, const IndexData& index, const Query& query, Arithmetic arithmetic,
                      std::size_t block);
     float lowest_bound() const;
 
-    std::vector<Node> heap_;
+    std::vector<OpenTile> open_tiles_;
+    std::vector<Waiting> heap_;
     Collector<float> best_;
     float slack_ = 0;
     std::size_t blocks_scored_ = 0;

@@ -111,17 +111,32 @@ std::size_t collect(const Element* row, std::size_t begin, std::size_t n, typena
 
 // ---- combine ---------------------------------------------------------------------------------------------
 
+// kParts x 16 dimensions from d on: as many chains of additions as registers allow, or each would wait for itself.
+template <int kParts>
+void combine_at(const double* weights, const std::uint32_t* rows, std::size_t n_terms, const float* embeddings,
+                std::size_t dimension, std::size_t d, double* f) {
+    F64 sums[kParts];
+    for (F64& sum : sums) sum = F64::broadcast(0);
+    for (std::size_t t = 0; t < n_terms; ++t) {
+        const float* row = embeddings + static_cast<std::size_t>(rows[t]) * dimension + d;
+        const F64 weight = F64::broadcast(weights[t]);
+        for (int part = 0; part < kParts; ++part) {
+            const bool whole = kParts > 1 || d + 16 <= dimension;
+            const F64 x = whole ? F64::load(row + 16 * part) : F64::load_first(row, dimension - d);
+            sums[part] = multiply_add(weight, x, sums[part]);
+        }
+    }
+    for (int part = 0; part < kParts; ++part) sums[part].store(f + d + 16 * static_cast<std::size_t>(part));
+}
+
 void combine(const double* weights, const std::uint32_t* rows, std::size_t n_terms, const float* embeddings,
              std::size_t dimension, double* f) {
-    for (std::size_t d = 0; d < dimension; d += 16) {
-        F64 sum = F64::broadcast(0);
-        for (std::size_t t = 0; t < n_terms; ++t) {
-            const float* row = embeddings + static_cast<std::size_t>(rows[t]) * dimension + d;
-            const F64 x = d + 16 <= dimension ? F64::load(row) : F64::load_first(row, dimension - d);
-            sum = multiply_add(F64::broadcast(weights[t]), x, sum);
-        }
-        sum.store(f + d);
+    constexpr int kParts = F64::kRegisters < 4 ? 8 / F64::kRegisters : 2;
+    std::size_t d = 0;
+    for (; d + 16 * kParts <= dimension; d += 16 * kParts) {
+        combine_at<kParts>(weights, rows, n_terms, embeddings, dimension, d, f);
     }
+    for (; d < dimension; d += 16) combine_at<1>(weights, rows, n_terms, embeddings, dimension, d, f);
 }
 
 double squared_length(const double* f, std::size_t dimension) {
@@ -155,6 +170,19 @@ std::uint32_t score(const float* weights, const std::uint32_t* rows, std::size_t
     high.store(scores + 16);
     const F32 lowest = F32::broadcast(floor);
     return at_least(low, lowest) | at_least(high, lowest) << 16;
+}
+
+std::uint32_t best_lane(const float* scores, float* best) {
+    F32 largest = max(F32::load(scores), F32::load(scores + 16));
+    float lanes[16];
+    largest.store(lanes);
+    for (int distance = 8; distance > 0; distance /= 2) {
+        for (int i = 0; i < distance; ++i) lanes[i] = lanes[i] > lanes[i + distance] ? lanes[i] : lanes[i + distance];
+    }
+    *best = lanes[0];
+    const F32 lowest = F32::broadcast(lanes[0]);
+    const std::uint32_t mask = at_least(F32::load(scores), lowest) | at_least(F32::load(scores + 16), lowest) << 16;
+    return mask == 0 ? 0 : static_cast<std::uint32_t>(__builtin_ctz(mask));
 }
 
 std::uint32_t score_tile(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* tile,
@@ -253,6 +281,7 @@ const KernelTable CONSE_TABLE = {
     CONSE_TARGET_NAMESPACE::squared_length,
     CONSE_TARGET_NAMESPACE::score_tile,
     CONSE_TARGET_NAMESPACE::score_plain_tile,
+    CONSE_TARGET_NAMESPACE::best_lane,
     CONSE_TARGET_NAMESPACE::dots<float>,
     CONSE_TARGET_NAMESPACE::dots<std::uint16_t>,
 };

@@ -63,6 +63,9 @@ struct KernelTable {
     std::uint32_t (*score_plain_tile)(const float* weights, std::size_t n_terms, const float* tile, float floor,
                                       float* scores);
 
+    // The lowest of the 32 lanes that hold the largest score, which goes to *best.
+    std::uint32_t (*best_lane)(const float* scores, float* best);
+
     // Dense ranking. dots[i] = query . labels[i], and squared_lengths[i] in float64 unless it is null. The
     // query is padded with zeros to a multiple of 16; labels are `stride` bytes apart and never over-read.
     void (*dots_f32)(const float* query, const void* labels, std::ptrdiff_t stride, std::size_t n_labels,

@@ -45,6 +45,17 @@ CONSE_TEST(commit, "image.a committed file has the bytes, an abandoned one leave
     CHECK(image->path() == folder / "a");
 }
 
+CONSE_TEST(links, "image.a link is followed and a device is not replaced") {
+    const TemporaryFolder folder;
+    fs::create_symlink("target", folder / "link");
+    std::fclose(std::fopen((folder / "target").c_str(), "w"));
+    FileWriter writer(folder / "link", 5);
+    writer.commit();
+    CHECK(fs::is_symlink(folder / "link"));
+    CHECK(fs::file_size(folder / "target") == 5);
+    CHECK_THROWS(FileWriter("/dev/null", 5), SystemError, "no regular file");
+}
+
 CONSE_TEST(refusals, "image.missing, empty and special files are errors of their own") {
     const TemporaryFolder folder;
     int code = 0;
