@@ -20,13 +20,13 @@ bool ranks_before(const Entry<Value>& a, const Entry<Value>& b) {
     return a.value > b.value || (a.value == b.value && a.id < b.id);
 }
 
-/// A reservoir: entries gather and are cut back to the k best when a quarter more than k have come, so that
-/// an entry costs constant time for any k. Until k are known the floor is -infinity.
+/// Few are kept sorted, each newcomer put into its place. Many gather in a reservoir, which is cut back to the k
+/// best when a quarter more than k have come, so that an entry costs constant time for any k.
 template <class Value>
 class Collector {
   public:
     /// `repeated_ids`: the same id may come several times; its best value counts, and floor() is that of the
-    /// k-th *distinct* id.
+    /// k-th *distinct* id. k >= 1.
     void reset(std::size_t k, bool repeated_ids = false) {
         k_ = k;
         repeated_ids_ = repeated_ids;
@@ -36,24 +36,56 @@ class Collector {
         entries_.clear();
     }
 
-    void push(Value value, std::int32_t id) { entries_.push_back({value, id}); }
+    void push(Value value, std::int32_t id) {
+        if (k_ <= kFew) {
+            insert({value, id});
+        } else {
+            entries_.push_back({value, id});
+        }
+    }
 
     /// Whether k are known; from then on an entry strictly below floor() cannot be among the k best.
     bool full() const { return full_; }
     Value floor() const { return floor_; }
 
+    /// To be called after some pushes.
     void settle_when_due() {
-        if (entries_.size() >= next_settling_) settle();
+        if (k_ > kFew && entries_.size() >= next_settling_) settle();
     }
 
     /// The k best (or fewer), best first.
     const std::vector<Entry<Value>>& finish() {
-        settle();
-        std::sort(entries_.begin(), entries_.end(), ranks_before<Value>);
+        if (k_ > kFew) {
+            settle();
+            std::sort(entries_.begin(), entries_.end(), ranks_before<Value>);
+        }
         return entries_;
     }
 
   private:
+    static constexpr std::size_t kFew = 32;  // moving up to 32 entries costs less than selecting among them
+
+    void insert(const Entry<Value>& entry) {
+        if (repeated_ids_) {
+            const auto same =
+                std::find_if(entries_.begin(), entries_.end(), [&](const auto& e) { return e.id == entry.id; });
+            if (same != entries_.end() && same->value >= entry.value) return;
+            if (same != entries_.end()) entries_.erase(same);
+        }
+        if (entries_.size() < k_) {
+            entries_.push_back(entry);
+        } else if (!ranks_before(entry, entries_.back())) {
+            return;
+        }
+        std::size_t place = entries_.size() - 1;
+        for (; place > 0 && ranks_before(entry, entries_[place - 1]); --place) entries_[place] = entries_[place - 1];
+        entries_[place] = entry;
+        if (entries_.size() == k_) {
+            full_ = true;
+            floor_ = entries_.back().value;
+        }
+    }
+
     void settle() {
         if (repeated_ids_) keep_best_of_each_id();
         if (entries_.size() >= k_) {
@@ -63,7 +95,7 @@ class Collector {
             full_ = true;
             entries_.resize(k_);
         }
-        next_settling_ = std::max(k_, entries_.size() + std::max<std::size_t>(1, k_ / 4));
+        next_settling_ = std::max(k_, entries_.size() + k_ / 4);
     }
 
     void keep_best_of_each_id() {

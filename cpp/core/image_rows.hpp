@@ -16,6 +16,16 @@ inline double query_microseconds(std::size_t n_columns, std::size_t top_t, std::
     return 0.5 + 0.0005 * static_cast<double>(n_columns) + 0.0001 * static_cast<double>(top_t * dimension);
 }
 
+/// Asks for row r while something else is computed: a row is about one page, and the hardware's own prefetching
+/// stops at page borders.
+inline void prefetch_row(const MatrixView& x, std::size_t r) {
+    constexpr std::size_t kLine = 64, kMost = 8192;
+    if (r >= x.rows || !x.has_contiguous_rows()) return;
+    const char* row = static_cast<const char*>(x.row(r));
+    const std::size_t n_bytes = std::min(kMost, x.columns * size_of(x.dtype));
+    for (std::size_t i = 0; i < n_bytes; i += kLine) __builtin_prefetch(row + i);
+}
+
 /// Selects the top_t of row r of probabilities and combines their embeddings into query.
 template <class Element>
 void query_of_row(const KernelTable& kernels, const MatrixView& probabilities, std::size_t r, std::size_t top_t,
@@ -23,6 +33,7 @@ void query_of_row(const KernelTable& kernels, const MatrixView& probabilities, s
     thread_local Selector<Element> selector;
     const Element* row = contiguous_row(probabilities, r, selector.gathered);
     query.set_weights(selector.select(kernels, row, probabilities.columns, top_t, Domain::weights, "probabilities", r));
+    prefetch_row(probabilities, r + 1);
     query.combine(kernels, classes);
 }
 

@@ -1,6 +1,7 @@
 #include "conse/index.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -26,6 +27,11 @@ const std::string& name_of(const IndexData& index) {
     return index.image->path().empty() ? kInMemory : index.image->path();
 }
 
+// Searches that a thread advances in turn, so that each finds in the cache what it asked for a round ago.
+constexpr std::size_t kInterleaved = 8;
+
+const std::vector<Entry<float>> kNoLabels;
+
 // Ranks every row whose query `fill(kernels, row, query)` sets up.
 template <class Fill>
 void rank_rows(const IndexData& index, std::size_t n_rows, std::size_t n_columns, std::size_t top_t,
@@ -39,14 +45,20 @@ void rank_rows(const IndexData& index, std::size_t n_rows, std::size_t n_columns
                              1e-5 * static_cast<double>(n_terms * index.n_blocks);
     const Work work{n_rows, query_microseconds(n_columns, n_terms, index.classes.dimension) + searching};
     parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
-        thread_local Query query;
-        thread_local Search search;
-        for (std::size_t r = begin; r < end; ++r) {
-            fill(table, r, query);
-            if (query.has_direction()) {
-                write_ranking(search.run(table, index, query, arithmetic, ranking.k), r, ranking);
-            } else {
-                write_ranking({}, r, ranking);
+        thread_local std::array<Query, kInterleaved> queries;
+        thread_local std::array<Search, kInterleaved> searches;
+        for (std::size_t first = begin; first < end; first += kInterleaved) {
+            const std::size_t count = std::min(kInterleaved, end - first);
+            for (std::size_t i = 0; i < count; ++i) {
+                fill(table, first + i, queries[i]);
+                if (queries[i].has_direction()) searches[i].begin(table, index, arithmetic, queries[i], ranking.k);
+            }
+            for (bool busy = true; busy;) {
+                busy = false;
+                for (std::size_t i = 0; i < count; ++i) busy |= queries[i].has_direction() && searches[i].step();
+            }
+            for (std::size_t i = 0; i < count; ++i) {
+                write_ranking(queries[i].has_direction() ? searches[i].finish() : kNoLabels, first + i, ranking);
             }
         }
     });

@@ -43,7 +43,9 @@ std::string sample_scored_fraction(const IndexData& index, const Execution& exec
             query.set_weights(made_up_image(index.classes, i * index.classes.n_classes / n_images));
             query.combine(table, index.classes);
             if (!query.has_direction()) continue;
-            search.run(table, index, query, arithmetic, kBest);
+            search.begin(table, index, arithmetic, query, kBest);
+            while (search.step()) {
+            }
             n_scored += search.blocks_scored();
         }
     });

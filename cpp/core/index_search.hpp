@@ -18,14 +18,21 @@ enum class Arithmetic {
 
 Arithmetic choose_arithmetic(const IndexData& index, std::size_t top_t);
 
-/// Scratch of one thread.
+/// One search; what it needs of memory is kept from query to query. It goes in steps, each of which ends by asking
+/// for the memory that the next one reads: a thread that advances several searches in turn never waits for it.
 class Search {
   public:
-    /// The k best labels for a query that has a direction, best first; k is cut to the number of labels.
-    const std::vector<Entry<float>>& run(const KernelTable& kernels, const IndexData& index, Query& query,
-                                         Arithmetic arithmetic, std::size_t k);
+    /// Begins to look for the k best labels (or all, if there are fewer) of a query that has a direction. All that is
+    /// referred to must stay as it is until the search is done.
+    void begin(const KernelTable& kernels, const IndexData& index, Arithmetic arithmetic, Query& query, std::size_t k);
 
-    std::size_t blocks_scored() const { return blocks_scored_; }  // by the last run
+    /// Visits the most promising node; false when no other can matter.
+    bool step();
+
+    /// The labels found, best first.
+    const std::vector<Entry<float>>& finish() { return best_.finish(); }
+
+    std::size_t blocks_scored() const { return blocks_scored_; }  // since begin()
 
   private:
     // A tile of maxima whose lanes are bounds of nodes that wait to be visited; a visited lane is -infinity.
@@ -40,13 +47,16 @@ class Search {
         bool operator<(const Waiting& other) const { return bound < other.bound; }
     };
 
-    void open(const KernelTable& kernels, const IndexData& index, const Query& query, std::uint32_t level,
-              std::uint32_t tile);
-    void wait_for_best_lane(const KernelTable& kernels, std::uint32_t opened);
-    void score_block(const KernelTable& kernels, const IndexData& index, const Query& query, Arithmetic arithmetic,
-                     std::size_t block);
+    void open(std::uint32_t level, std::uint32_t tile);
+    void wait_for_best_lane(std::uint32_t opened);
+    void prefetch(std::uint32_t level, std::size_t tile) const;
+    void score_block(std::size_t block);
     float lowest_bound() const;
 
+    const KernelTable* kernels_ = nullptr;
+    const IndexData* index_ = nullptr;
+    Arithmetic arithmetic_ = Arithmetic::table;
+    const Query* query_ = nullptr;
     std::vector<OpenTile> open_tiles_;
     std::vector<Waiting> heap_;
     Collector<float> best_;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 
 #include "core/dtype.hpp"
@@ -11,14 +10,14 @@
 namespace conse {
 namespace {
 
-void survey(const KernelTable& k, const std::uint16_t* row, std::size_t n, Survey<float>* s) {
-    k.survey_f16(row, n, s);
+auto survey_of(const KernelTable& k, const std::uint16_t*) {
+    return k.survey_f16;
 }
-void survey(const KernelTable& k, const float* row, std::size_t n, Survey<float>* s) {
-    k.survey_f32(row, n, s);
+auto survey_of(const KernelTable& k, const float*) {
+    return k.survey_f32;
 }
-void survey(const KernelTable& k, const double* row, std::size_t n, Survey<double>* s) {
-    k.survey_f64(row, n, s);
+auto survey_of(const KernelTable& k, const double*) {
+    return k.survey_f64;
 }
 
 auto collect_of(const KernelTable& k, const std::uint16_t*) {
@@ -51,27 +50,19 @@ void check_values(const Element* row, std::size_t n, Domain domain, const char* 
 
 }  // namespace
 
-// The k-th largest of the lanes' maxima: at least k values of the row are not below it.
-template <class Element>
-auto Selector<Element>::starting_floor(std::size_t n, std::size_t k) -> Value {
-    if (k > kSurveyLanes || k > n) return -std::numeric_limits<Value>::infinity();
-    Value* kth = survey_.maxima + (k - 1);
-    std::nth_element(survey_.maxima, kth, survey_.maxima + kSurveyLanes, std::greater<Value>());
-    return *kth;
-}
-
 template <class Element>
 auto Selector<Element>::select(const KernelTable& kernels, const Element* row, std::size_t n, std::size_t k,
                                Domain domain, const char* argument,
                                std::size_t row_number) -> const std::vector<Entry<Value>>& {
-    survey(kernels, row, n, &survey_);
-    const bool doubtful = !survey_.finite || (domain == Domain::weights && survey_.minimum < 0);
+    Survey<Value> survey;
+    survey_of(kernels, row)(row, n, k, &survey);
+    const bool doubtful = !survey.finite || (domain == Domain::weights && survey.minimum < 0);
     if (doubtful) check_values(row, n, domain, argument, row_number);
 
     constexpr std::size_t kChunk = 1024;  // columns gathered before the floor is raised
     columns_.resize(kChunk + kSurveyLanes);
     collector_.reset(std::max<std::size_t>(1, std::min(k, n)));
-    Value floor = starting_floor(n, k);
+    Value floor = survey.floor;
     for (std::size_t column = 0; column < n;) {
         std::size_t found = 0;
         column = collect_of(kernels, row)(row, column, std::min(n, column + kChunk), floor, columns_.data(), &found,

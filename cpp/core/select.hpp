@@ -31,9 +31,6 @@ class Selector {
     std::vector<Element> gathered;  // for rows that are not contiguous
 
   private:
-    Value starting_floor(std::size_t n, std::size_t k);
-
-    Survey<Value> survey_;
     std::vector<std::uint32_t> columns_;
     Collector<Value> collector_;
 };

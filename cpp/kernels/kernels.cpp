@@ -48,39 +48,63 @@ Value infinity() {
 
 // ---- select ----------------------------------------------------------------------------------------------
 
+// The k-th largest of 16 kParts values: the largest that k of them are not below.
+template <int kParts, class Lanes, class Value>
+Value kth_largest(const Lanes* values, std::size_t k) {
+    Value each[16 * kParts], kth = -infinity<Value>();
+    for (int part = 0; part < kParts; ++part) values[part].store(each + 16 * part);
+    for (const Value value : each) {
+        const Lanes candidate = Lanes::broadcast(value);
+        std::size_t n_at_least = 0;
+        for (int part = 0; part < kParts; ++part) {
+            n_at_least += static_cast<std::size_t>(__builtin_popcount(at_least(values[part], candidate)));
+        }
+        kth = n_at_least >= k && value > kth ? value : kth;
+    }
+    return kth;
+}
+
 template <class Element>
-void survey(const Element* row, std::size_t n, Survey<typename Compared<Element>::Value>* result) {
+void survey(const Element* row, std::size_t n, std::size_t k, Survey<typename Compared<Element>::Value>* result) {
     using Value = typename Compared<Element>::Value;
     using Lanes = typename Compared<Element>::Lanes;
-    const Lanes zero = Lanes::broadcast(0);
-    Lanes largest[4], smallest = Lanes::broadcast(infinity<Value>()), poison = zero;
+    Lanes largest[4], smallest = Lanes::broadcast(infinity<Value>()), total = Lanes::broadcast(0);
     for (Lanes& lanes : largest) lanes = Lanes::broadcast(-infinity<Value>());
     std::size_t i = 0;
     for (; i + 64 <= n; i += 64) {
+        Lanes x[4];
         for (int part = 0; part < 4; ++part) {
-            const Lanes x = Lanes::load(row + i + 16 * part);
-            largest[part] = max(largest[part], x);
-            smallest = min(smallest, x);
-            poison = multiply_add(x, zero, poison);  // NaN from the first NaN or infinity on
+            x[part] = Lanes::load(row + i + 16 * part);
+            largest[part] = max(largest[part], x[part]);
         }
+        // One step of each chain for 64 columns: with one for 16 the additions' latency took longer than reading.
+        smallest = min(smallest, min(min(x[0], x[1]), min(x[2], x[3])));
+        total = total + ((x[0] + x[1]) + (x[2] + x[3]));
     }
-    for (int part = 0; part < 4; ++part) largest[part].store(result->maxima + 16 * part);
-    Value small[16], tainted[16];
+    for (std::size_t part = 0; i + 16 <= n; i += 16, ++part) {
+        const Lanes x = Lanes::load(row + i);
+        largest[part] = max(largest[part], x);
+        smallest = min(smallest, x);
+        total = total + x;
+    }
+    Value small[16], last[64], sum_of_all = sum(total);
     smallest.store(small);
-    poison.store(tainted);
-    for (int lane = 1; lane < 16; ++lane) {
-        small[0] = small[lane] < small[0] ? small[lane] : small[0];
-        tainted[0] += tainted[lane];
-    }
+    for (int lane = 1; lane < 16; ++lane) small[0] = small[lane] < small[0] ? small[lane] : small[0];
+    for (Value& lane : last) lane = -infinity<Value>();
     for (; i < n; ++i) {
-        const Value x = value_of(row[i]);
-        Value& lane = result->maxima[i % 64];
-        lane = x > lane ? x : lane;
+        const Value x = last[i % 64] = value_of(row[i]);
         small[0] = x < small[0] ? x : small[0];
-        tainted[0] += x * 0;
+        sum_of_all += x;
     }
+    for (int part = 0; part < 4; ++part) largest[part] = max(largest[part], Lanes::load(last + 16 * part));
     result->minimum = small[0];
-    result->finite = tainted[0] == 0;
+    result->finite = sum_of_all - sum_of_all == 0;  // NaN from the first NaN or infinity on
+    if (k <= 16) {
+        const Lanes halves[2] = {max(largest[0], largest[2]), max(largest[1], largest[3])};
+        result->floor = kth_largest<2, Lanes, Value>(halves, k);
+    } else {
+        result->floor = k <= kSurveyLanes ? kth_largest<4, Lanes, Value>(largest, k) : -infinity<Value>();
+    }
 }
 
 template <class Element>
@@ -111,6 +135,11 @@ std::size_t collect(const Element* row, std::size_t begin, std::size_t n, typena
 
 // ---- combine ---------------------------------------------------------------------------------------------
 
+template <int kParts>
+struct Parts {
+    static constexpr int value = kParts;
+};
+
 // kParts x 16 dimensions from d on: as many chains of additions as registers allow, or each would wait for itself.
 template <int kParts>
 void combine_at(const double* weights, const std::uint32_t* rows, std::size_t n_terms, const float* embeddings,
@@ -132,11 +161,20 @@ void combine_at(const double* weights, const std::uint32_t* rows, std::size_t n_
 void combine(const double* weights, const std::uint32_t* rows, std::size_t n_terms, const float* embeddings,
              std::size_t dimension, double* f) {
     constexpr int kParts = F64::kRegisters < 4 ? 8 / F64::kRegisters : 2;
+    constexpr std::size_t kStep = 16 * kParts;
+    const auto at = [&](auto parts, std::size_t d) {
+        combine_at<decltype(parts)::value>(weights, rows, n_terms, embeddings, dimension, d, f);
+    };
+    // The last step ends with the row: it computes some dimensions again, to the same bits, and needs no masks.
     std::size_t d = 0;
-    for (; d + 16 * kParts <= dimension; d += 16 * kParts) {
-        combine_at<kParts>(weights, rows, n_terms, embeddings, dimension, d, f);
+    for (; d + kStep <= dimension; d += kStep) at(Parts<kParts>(), d);
+    if (d < dimension && dimension >= kStep) {
+        at(Parts<kParts>(), dimension - kStep);
+    } else if (d < dimension) {
+        for (; d + 16 <= dimension; d += 16) at(Parts<1>(), d);
+        if (d < dimension) at(Parts<1>(), dimension >= 16 ? dimension - 16 : 0);
     }
-    for (; d < dimension; d += 16) combine_at<1>(weights, rows, n_terms, embeddings, dimension, d, f);
+    for (d = dimension; d % 16 != 0; ++d) f[d] = 0;
 }
 
 double squared_length(const double* f, std::size_t dimension) {

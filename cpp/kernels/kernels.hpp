@@ -22,14 +22,15 @@ constexpr std::size_t kRunTerms = 32;
 // of its registers; so do the buffers that kernels read in whole steps.
 constexpr std::size_t kDotLanes = 16;
 
-// Columns are surveyed into this many interleaved maxima, whose k-th largest bounds the k-th largest value.
+// A survey takes maxima of this many interleaved groups of columns: at least k values of a row are not below the
+// k-th largest of its maxima. For few k half as many groups do: with k = 10, 12 values instead of 11 pass.
 constexpr std::size_t kSurveyLanes = 64;
 
 template <class Value>
 struct Survey {
-    Value maxima[kSurveyLanes];  // largest value of the columns c with c mod 64 = lane; -inf for an empty lane
-    Value minimum;               // meaningful when `finite`
-    bool finite;                 // no NaN and no infinity in the row
+    Value floor;    // at least k values of the row are not below it; -inf for k > 64
+    Value minimum;  // meaningful when `finite`
+    bool finite;    // true: no NaN and no infinity in the row; false: perhaps one, or their sum overflows
 };
 
 struct KernelTable {
@@ -37,9 +38,9 @@ struct KernelTable {
     bool fused;  // products are added with one rounding (FMA): same bits on all such targets
 
     // Select. float16 rows are given as their bits.
-    void (*survey_f16)(const std::uint16_t* row, std::size_t n, Survey<float>* survey);
-    void (*survey_f32)(const float* row, std::size_t n, Survey<float>* survey);
-    void (*survey_f64)(const double* row, std::size_t n, Survey<double>* survey);
+    void (*survey_f16)(const std::uint16_t* row, std::size_t n, std::size_t k, Survey<float>* survey);
+    void (*survey_f32)(const float* row, std::size_t n, std::size_t k, Survey<float>* survey);
+    void (*survey_f64)(const double* row, std::size_t n, std::size_t k, Survey<double>* survey);
 
     // Appends the columns from `begin` on whose value is >= floor to ids[*count...], while there is room for
     // 64 more; returns the column to go on from (n when the row is done). Capacity must exceed *count + 64.
