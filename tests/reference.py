@@ -14,7 +14,7 @@ import numpy as np
 
 # The accuracy line of the numerical contract: 2e-6, growing with the cancellation in sum_t p_t s_t.
 ACCURACY = 2e-6
-# A row has no direction when ||sum_t p_t s_t|| <= 1e-6 sum_t p_t.
+# A row has no direction when ||sum_t p_t s_t|| <= 1e-6 sum_t p_t (times ||s_t|| where lengths are kept).
 NO_DIRECTION = 1e-6
 
 
@@ -106,16 +106,25 @@ def conse_scores(
     """Returns the ConSE score of every label in float64, (N, L) or (L,); -inf where one cannot rank."""
     f = np.atleast_2d(convex_combination(probabilities, class_embeddings, top_t, normalize_classes))
     row_scores = cosine_scores(f, label_embeddings)
-    row_scores[row_lengths(f) <= NO_DIRECTION] = -np.inf
+    reach = np.atleast_1d(reach_of(probabilities, class_embeddings, top_t, normalize_classes))
+    row_scores[row_lengths(f) <= NO_DIRECTION * reach] = -np.inf
     scores = label_maximum(row_scores, row_label, n_labels)
     return scores[0] if np.ndim(probabilities) == 1 else scores
 
 
+def reach_of(probabilities, class_embeddings, top_t, normalize_classes):
+    """Returns the length that f would have if nothing cancelled: 1 for unit embeddings, else sum_t p_t ||s_t|| / Z."""
+    lengths = row_lengths(np.asarray(class_embeddings).astype(np.float64))[:, np.newaxis]
+    f = convex_combination(probabilities, np.ones_like(lengths) if normalize_classes else lengths, top_t, False)
+    return f[..., 0]
+
+
 def tolerance(probabilities, class_embeddings, top_t=10, normalize_classes=True):
-    """Returns each row's allowed error, 2e-6 * max(1, sum_t p_t / ||sum_t p_t s_t||), (N,) or a scalar."""
+    """Returns each row's allowed error, 2e-6 * max(1, sum_t p_t ||s_t|| / ||sum_t p_t s_t||), (N,) or a scalar."""
     f = convex_combination(probabilities, class_embeddings, top_t, normalize_classes)
-    with np.errstate(divide="ignore"):
-        return ACCURACY * np.maximum(1.0, 1.0 / row_lengths(f))
+    reach = reach_of(probabilities, class_embeddings, top_t, normalize_classes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return ACCURACY * np.fmax(1.0, reach / row_lengths(f))
 
 
 def pairs_to_probabilities(indices, weights, n_classes):

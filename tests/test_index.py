@@ -714,3 +714,50 @@ def test_names_have_a_short_repr(make_index):
     text = repr(index.label_names)
     assert "2000" in text.replace(",", "").replace("_", "")
     assert len(text) < 200
+
+
+@pytest.mark.parametrize("length", [1e-12, 1e-8, 1e3, 1e10])
+@pytest.mark.parametrize("form", ["full", "compact"])
+def test_kept_lengths_far_from_one_that_nearly_cancel(make_index, form, length):
+    rng = np.random.default_rng(5)
+    half = rng.standard_normal((10, 24))
+    classes = length * np.concatenate([half, -half + 1e-3 * rng.standard_normal((10, 24))])
+    labels, probabilities = rng.standard_normal((200, 24)), np.full((4, 20), 0.05) + 1e-3 * rng.random((4, 20))
+    index = make_index(classes, labels, form=form, normalize_classes=False)
+    scores, indices = index.rank(probabilities, 10, None)
+    options = {"top_t": None, "normalize_classes": False}
+    expected = reference.conse_scores(probabilities, classes, labels, **options)
+    assert (indices >= 0).all()
+    assert_ranking(scores, indices, expected, 10, reference.tolerance(probabilities, classes, **options))
+
+
+def test_logits_whose_difference_leaves_float64():
+    index = cf.ConseIndex.build(np.eye(3), np.eye(3))
+    scores, indices = index.rank_logits([1e308, -1e308, 0.0], 3, temperature=1e308)
+    expected = np.exp([1.0, 0.0, -1.0])
+    np.testing.assert_allclose(scores, expected / np.linalg.norm(expected), rtol=1e-6)
+    assert indices.tolist() == [0, 2, 1]
+
+
+def test_results_may_not_overlap_an_argument():
+    rows = np.random.default_rng(0).random((5, 10), np.float32)
+    ids = np.empty((5, 10), np.int64)
+    with pytest.raises(ValueError, match=r"out\[0\] \(values\) shares memory"):
+        cf.top_k(rows, 10, out=(rows, ids))
+    index = cf.ConseIndex.build(np.eye(10), np.eye(10))
+    with pytest.raises(ValueError, match="shares memory"):
+        index.rank(rows, 10, out=(rows, ids))
+    with pytest.raises(ValueError, match="shares memory"):
+        index.embed(rows, out=rows)
+
+
+def test_masked_arrays_are_refused():
+    masked = np.ma.masked_array([0.9, 0.1, 0.0], mask=[True, False, False])
+    with pytest.raises(TypeError, match=r"masked array.*probabilities\.filled\(0\)"):
+        cf.ConseIndex.build(np.eye(3), np.eye(3)).rank(masked)
+
+
+def test_info_of_a_closed_index_still_knows_its_names():
+    index = cf.ConseIndex.build(np.eye(3), np.eye(3), label_names=["a", "b", "c"])
+    index.close()
+    assert index.info()["has_label_names"]

@@ -530,3 +530,55 @@ def test_a_named_pipe_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises((OSError, ValueError), match="pipe"):
         cf.ConseIndex.open(tmp_path / "pipe")
+
+
+def test_a_bound_that_is_not_a_number_ends_the_search(run_python, tmp_path):
+    """NaN in the last lane of a whole tile: a search that waits for it would never end."""
+    problem = random_problem(n_labels=1100)
+    path = tmp_path / "index.safetensors"
+    cf.ConseIndex.build(problem.class_embeddings, problem.label_embeddings, path=path).close()
+    whole = path.read_bytes()
+    maxima, _ = tensor_of(whole, "maxima.1")
+    maxima[0, :, 31] = np.nan
+    path.write_bytes(with_tensor(whole, "maxima.1", maxima))
+    run_python(
+        """
+import os, sys
+import numpy as np
+import conse_fast as cf
+with cf.ConseIndex.open(sys.argv[1]) as index:
+    for target in cf.targets():
+        os.environ["CONSE_FAST_TARGET"] = target
+        index.rank(np.random.default_rng(0).random((5, index.n_classes)))
+""",
+        path,
+    )
+
+
+def test_verify_finds_rows_behind_padding_and_wrong_lengths(open_bytes, whole):
+    labels, _ = tensor_of(whole, "row_label")
+    labels[0, 5] = -1
+    with refused("behind its padding"):
+        open_bytes(with_metadata_of_one_row_less(with_tensor(whole, "row_label", labels))).verify()
+    embeddings, _ = tensor_of(whole, "label_embeddings")
+    with refused("length"):
+        open_bytes(with_tensor(whole, "label_embeddings", 2 * embeddings)).verify()
+    lengths, _ = tensor_of(whole, "class_lengths")
+    with refused("class 0 has length"):
+        open_bytes(with_tensor(whole, "class_lengths", 9 + lengths)).verify()
+
+
+@pytest.mark.parametrize("whole", ["full"], indirect=True)
+def test_verify_finds_a_table_that_is_no_product(open_bytes, whole):
+    table, _ = tensor_of(whole, "table")
+    table[0, 3, 0] -= 0.01
+    with refused("table says"):
+        open_bytes(with_tensor(whole, "table", table)).verify()
+
+
+def with_metadata_of_one_row_less(content):
+    """Returns the file with n_rows lowered by one, so that only the order of rows is wrong."""
+    n_rows = int(header_of(content)[0]["__metadata__"]["n_rows"])
+    old, new = f'"n_rows":"{n_rows}"'.encode(), f'"n_rows":"{n_rows - 1}"'.encode()
+    assert len(old) == len(new)
+    return reference.seal(content.replace(old, new, 1))

@@ -450,3 +450,83 @@ for target in cf.targets():
                 index.embed(edge, out=at_the_edge(np.zeros((3, size), "f4")))
 """
     )
+
+
+def test_ranking_while_another_thread_changes_the_environment(run_python):
+    """Setting a variable may move the environment, so it must not be read without the GIL."""
+    run_python(
+        """
+import os, threading, time
+import numpy as np
+import conse_fast as cf
+rows = np.random.default_rng(0).random((4, 50), np.float32)
+done = False
+def rank():
+    while not done:
+        cf.top_k(rows, 3)
+threads = [threading.Thread(target=rank) for _ in range(2)]
+for thread in threads: thread.start()
+end = time.monotonic() + 2
+i = 0
+while time.monotonic() < end:
+    os.environ[f"CONSE_TEST_{i}"] = "x" * 50
+    i += 1
+done = True
+for thread in threads: thread.join()
+"""
+    )
+
+
+def test_interrupting_a_ranking_that_cannot_be_pruned(run_python):
+    """Flat probabilities on Gaussian embeddings take a thousand times what the estimate says."""
+    printed = run_python(
+        """
+import os, signal, threading, time
+import numpy as np
+import conse_fast as cf
+signal.signal(signal.SIGINT, signal.default_int_handler)
+rng = np.random.default_rng(0)
+index = cf.ConseIndex.build(rng.standard_normal((60, 32)), rng.standard_normal((60000, 32)), compact=True)
+rows = np.ones((3000, 60), np.float32)
+sent = []
+def interrupt():
+    sent.append(time.monotonic())
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Timer(0.3, interrupt).start()
+try:
+    index.rank(rows, 1000, None)
+except KeyboardInterrupt:
+    print(time.monotonic() - sent[0])
+"""
+    )
+    assert float(printed) < 1.5
+
+
+def test_progress_that_changes_the_ids_of_rows(run_python):
+    """Ids are read once, when they are checked: what happens to the array later cannot harm."""
+    run_python(
+        """
+import numpy as np
+import conse_fast as cf
+rng = np.random.default_rng(0)
+ids = np.arange(50000)
+index = cf.ConseIndex.build(rng.standard_normal((50, 16)), rng.standard_normal((50000, 16)), row_label=ids,
+                            progress=lambda share: ids.fill(2**62 // 3), n_threads=1)
+index.verify()
+"""
+    )
+
+
+def test_a_file_left_by_a_killed_process_does_not_block_the_next(run_python, tmp_path):
+    """In a container the process id is the same after every restart."""
+    run_python(
+        """
+import os
+import numpy as np
+import conse_fast as cf
+for number in range(5):
+    open(f".conse_fast-{os.getpid()}-{number}.tmp", "w").close()
+cf.ConseIndex.build(np.eye(3), np.eye(3)).save("index.safetensors")
+cf.ConseIndex.open("index.safetensors").verify()
+"""
+    )

@@ -27,6 +27,7 @@ RankingView ranking_view(const py::array& scores, const py::array& indices, std:
 }
 
 Execution execution(int n_threads, const py::object& progress) {
+    choose_target();  // here, where the GIL is held: os.environ may be changed by another thread once it is not
     const py::handle callback =
         progress.is_none() ? py::handle() : py::handle(progress);  // the caller's argument outlives the call
     return {n_threads, [callback](double fraction) {

@@ -57,7 +57,10 @@ void bind_conse(const py::array& probabilities, const py::array& class_embedding
 
 void bind_primitives(py::module_& module) {
     module.def("max_threads", &max_threads);
-    module.def("current_target", &current_target);
+    module.def("current_target", [] {
+        choose_target();
+        return current_target();
+    });
     module.def("supported_targets", [] { return py::tuple(py::cast(supported_targets())); });
     module.def("top_k", &bind_top_k, py::arg("x").noconvert(), py::arg("k"), py::arg("values").noconvert(),
                py::arg("indices").noconvert(), py::arg("n_threads"));

@@ -12,12 +12,18 @@ inline void require_at_least_one(const char* argument, std::size_t value) {
     if (value < 1) invalid_argument(argument, " must be at least 1, got ", value);
 }
 
-inline void require_columns(const char* argument, const MatrixView& x, std::size_t columns, const char* meaning) {
-    if (x.columns == columns) return;
-    const char* cure = x.columns == columns + 1 && *meaning == 'c'
-                           ? "; one column too many is often a background class: drop it, as in probabilities[:, 1:]"
-                           : "";
-    invalid_argument(argument, " has ", x.columns, " columns; expected ", columns, ", one per ", meaning, cure);
+inline void require_dimension(const char* argument, const MatrixView& x, std::size_t dimension) {
+    if (x.columns == dimension) return;
+    invalid_argument(argument, " has ", x.columns, " columns; expected ", dimension, ", one per dimension");
+}
+
+inline void require_class_columns(const char* argument, const MatrixView& x, std::size_t n_classes) {
+    if (x.columns == n_classes) return;
+    const std::string cure =
+        x.columns != n_classes + 1
+            ? ""
+            : concat("; one column too many is often a background class: drop it, as in ", argument, "[:, 1:]");
+    invalid_argument(argument, " has ", x.columns, " columns; expected ", n_classes, ", one per class", cure);
 }
 
 // Class, label and column ids are int32 inside; the largest is never used.

@@ -12,7 +12,7 @@ namespace conse {
 void combine_rows(const MatrixView& probabilities, std::size_t top_t, const ClassEmbeddings& classes, float* f,
                   const Execution& execution) {
     require_at_least_one("top_t", top_t);
-    require_columns("probabilities", probabilities, classes.n_classes, "class");
+    require_class_columns("probabilities", probabilities, classes.n_classes);
     const KernelTable& table = kernels();
     const Work work{probabilities.rows, query_microseconds(classes.n_classes, top_t, classes.dimension)};
     visit_dtype(probabilities.dtype, [&](auto element) {
@@ -30,8 +30,7 @@ void convex_combination(const MatrixView& probabilities, const MatrixView& class
                         const Combination& combination, float* f, const Execution& execution) {
     require_id_range("class_embeddings", class_embeddings.rows);
     const UnitRows unit = unit_rows(class_embeddings, "class_embeddings", combination.normalize_classes, execution);
-    combine_rows(probabilities, combination.top_t, {unit.data.data(), class_embeddings.rows, class_embeddings.columns},
-                 f, execution);
+    combine_rows(probabilities, combination.top_t, class_rows(unit, class_embeddings, combination), f, execution);
 }
 
 }  // namespace conse

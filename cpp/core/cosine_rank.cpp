@@ -7,6 +7,7 @@
 #include "conse/primitives.hpp"
 #include "core/arguments.hpp"
 #include "core/collector.hpp"
+#include "core/convex_combination.hpp"
 #include "core/dispatch.hpp"
 #include "core/dtype.hpp"
 #include "core/image_rows.hpp"
@@ -174,7 +175,7 @@ void rank_directions(const Directions& queries, const Labels& labels, const Rank
 
 void require_labels(const char* argument, const MatrixView& labels, std::size_t dimension) {
     require_id_range(argument, labels.rows);
-    require_columns(argument, labels, dimension, "dimension");
+    require_dimension(argument, labels, dimension);
     if (labels.dtype == DType::f64 || !labels.has_contiguous_rows()) {
         invalid_argument(argument, " must be float32 or float16 with contiguous rows");
     }
@@ -213,11 +214,11 @@ void conse(const MatrixView& probabilities, const MatrixView& class_embeddings, 
            const Combination& combination, const RankingView& ranking, const Execution& execution) {
     require_at_least_one("k", ranking.k);
     require_at_least_one("top_t", combination.top_t);
-    require_columns("probabilities", probabilities, class_embeddings.rows, "class");
+    require_class_columns("probabilities", probabilities, class_embeddings.rows);
     require_labels("label_embeddings", label_embeddings, class_embeddings.columns);
     require_id_range("class_embeddings", class_embeddings.rows);
     const UnitRows unit = unit_rows(class_embeddings, "class_embeddings", combination.normalize_classes, execution);
-    const ClassEmbeddings classes{unit.data.data(), class_embeddings.rows, class_embeddings.columns};
+    const ClassEmbeddings classes = class_rows(unit, class_embeddings, combination);
     const KernelTable& table = kernels();
     Directions directions(probabilities.rows, classes.dimension);
     const Work work{probabilities.rows, query_microseconds(classes.n_classes, combination.top_t, classes.dimension)};

@@ -1,5 +1,6 @@
 #include "core/dispatch.hpp"
 
+#include <atomic>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -73,9 +74,7 @@ const std::vector<const KernelTable*>& supported_tables() {
     return tables;
 }
 
-}  // namespace
-
-const KernelTable& kernels() {
+const KernelTable& named_by_environment() {
     const auto& tables = supported_tables();
     const char* wanted = std::getenv("CONSE_FAST_TARGET");
     if (wanted == nullptr || *wanted == '\0') return *tables.front();
@@ -86,6 +85,19 @@ const KernelTable& kernels() {
     for (const KernelTable* table : tables) valid += std::string(valid.empty() ? "" : ", ") + table->target;
     invalid_argument("CONSE_FAST_TARGET is '", wanted, "', which this build or this CPU does not support; ",
                      "valid here: ", valid, "; unset it to let the CPU decide");
+}
+
+std::atomic<const KernelTable*> chosen{nullptr};
+
+}  // namespace
+
+void choose_target() {
+    chosen = &named_by_environment();
+}
+
+const KernelTable& kernels() {
+    if (chosen == nullptr) choose_target();
+    return *chosen;
 }
 
 std::vector<std::string> supported_targets() {

@@ -5,7 +5,7 @@
 
 namespace conse {
 
-/// The table of current_target().
+/// The table of current_target(). Does not read the environment once a target is chosen.
 const KernelTable& kernels();
 
 }  // namespace conse

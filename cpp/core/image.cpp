@@ -2,8 +2,9 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <new>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -49,18 +50,25 @@ std::string folder_of(const std::string& path) {
     return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// Where a symbolic link leads, so that the file behind it is replaced and not the link.
+// Where symbolic links lead, so that the file behind them is replaced (or made) and not the link.
 std::string behind_links(const std::string& path) {
-    char* real = ::realpath(path.c_str(), nullptr);  // null for a file that is not there yet
-    const std::string result = real == nullptr ? path : real;
-    std::free(real);
-    return result;
+    namespace fs = std::filesystem;
+    fs::path at = path;
+    std::error_code failed;
+    for (int i = 0; i < 40 && fs::is_symlink(at, failed); ++i) at = at.parent_path() / fs::read_symlink(at, failed);
+    return at.string();
 }
 
-// Not the name with a suffix: that could be longer than a name may be.
-std::string name_aside(const std::string& path) {
+// Creates a file beside `path`, and its name in `aside`; -1 with errno when that cannot be. Not the name with a suffix:
+// that could be longer than a name may be. A name that is taken was left by a process that was killed.
+int open_aside(const std::string& path, std::string& aside) {
     static std::atomic<unsigned> counter{0};
-    return concat(folder_of(path), "/.conse_fast-", ::getpid(), "-", counter++, ".tmp");
+    int descriptor = -1;
+    do {
+        aside = concat(folder_of(path), "/.conse_fast-", ::getpid(), "-", counter++, ".tmp");
+        descriptor = ::open(aside.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (descriptor < 0 && errno == EEXIST);
+    return descriptor;
 }
 
 }  // namespace
@@ -89,14 +97,13 @@ std::shared_ptr<Image> Image::allocate(std::size_t size) {
     return std::shared_ptr<Image>(new Image(static_cast<char*>(address), size, ""));
 }
 
-FileWriter::FileWriter(const std::string& path, std::size_t size)
-    : path_(behind_links(path)), aside_(name_aside(path_)) {
+FileWriter::FileWriter(const std::string& path, std::size_t size) : path_(behind_links(path)) {
     struct stat status;
     if (::stat(path.c_str(), &status) == 0) {
         if (S_ISDIR(status.st_mode)) fail("write", path, EISDIR);
         if (!S_ISREG(status.st_mode)) fail("replace (it is no regular file)", path, EINVAL);
     }
-    Descriptor file(::open(aside_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    Descriptor file(open_aside(path_, aside_));
     if (file.get() < 0) fail("write", path);
     try {
         // Reserving now turns a full disk into an error here; a hole in a mapped file would be a SIGBUS

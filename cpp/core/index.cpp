@@ -73,8 +73,9 @@ void pairs_of_row(const IndexData& index, const std::int64_t* classes, const Mat
     const auto n_classes = static_cast<std::int64_t>(index.classes.n_classes);
     pairs.clear();
     for (std::size_t t = 0; t < weights.columns; ++t) {
-        if (classes[t] < 0 || classes[t] >= n_classes) {
-            invalid_argument("indices[", r, "] holds ", classes[t], " at column ", t, "; expected class ids from 0 to ",
+        const std::int64_t class_id = classes[t];
+        if (class_id < 0 || class_id >= n_classes) {
+            invalid_argument("indices[", r, "] holds ", class_id, " at column ", t, "; expected class ids from 0 to ",
                              n_classes - 1);
         }
         const auto weight = value_of(row[t]);
@@ -82,7 +83,7 @@ void pairs_of_row(const IndexData& index, const std::int64_t* classes, const Mat
             invalid_argument("weights[", r, "] holds ", word_for(weight), " at column ", t,
                              "; expected finite numbers >= 0");
         }
-        pairs.push_back({weight, static_cast<std::int32_t>(classes[t])});
+        pairs.push_back({weight, static_cast<std::int32_t>(class_id)});
     }
     const auto by_class = [](const auto& a, const auto& b) { return a.id < b.id; };
     std::sort(pairs.begin(), pairs.end(), by_class);
@@ -126,7 +127,7 @@ void Index::verify(const Execution& execution) const {
 void Index::rank(const MatrixView& probabilities, std::size_t top_t, const RankingView& ranking,
                  const Execution& execution) const {
     const IndexData& index = *data_;
-    require_columns("probabilities", probabilities, index.classes.n_classes, "class");
+    require_class_columns("probabilities", probabilities, index.classes.n_classes);
     visit_dtype(probabilities.dtype, [&](auto element) {
         rank_rows(index, probabilities.rows, probabilities.columns, top_t, ranking, execution,
                   [&](const KernelTable& table, std::size_t r, Query& query) {
@@ -138,7 +139,7 @@ void Index::rank(const MatrixView& probabilities, std::size_t top_t, const Ranki
 void Index::rank_logits(const MatrixView& logits, std::size_t top_t, double temperature, const RankingView& ranking,
                         const Execution& execution) const {
     const IndexData& index = *data_;
-    require_columns("logits", logits, index.classes.n_classes, "class");
+    require_class_columns("logits", logits, index.classes.n_classes);
     if (!(std::isfinite(temperature) && temperature > 0)) {
         invalid_argument("temperature must be a finite number > 0, got ", temperature);
     }

@@ -33,21 +33,12 @@ std::size_t check_input(const BuildInput& input) {
     const std::size_t n_labels = input.n_labels > 0 ? input.n_labels : labels.rows;
     if (classes.rows < 1 || classes.columns < 1) invalid_argument("class_embeddings needs at least one row and column");
     if (labels.rows < 1) invalid_argument("label_embeddings needs at least one row");
-    require_columns("label_embeddings", labels, classes.columns, "dimension");
+    require_dimension("label_embeddings", labels, classes.columns);
     require_id_range("class_embeddings", classes.rows);
     require_id_range("label_embeddings", std::max(labels.rows, n_labels));
     if (input.row_label == nullptr && n_labels != labels.rows) {
-        invalid_argument("label_embeddings has ", labels.rows, " rows for ", n_labels,
-                         " labels; give row_label when a label has several rows or none");
-    }
-    for (std::size_t r = 0; input.row_label != nullptr && r < labels.rows; ++r) {
-        if (input.row_label[r] >= 0 && input.row_label[r] < static_cast<std::int64_t>(n_labels)) continue;
-        invalid_argument("row_label[", r, "] is ", input.row_label[r], "; expected a label id below ", n_labels);
-    }
-    for (std::size_t l = 0; input.label_class != nullptr && l < n_labels; ++l) {
-        if (input.label_class[l] >= -1 && input.label_class[l] < static_cast<std::int64_t>(classes.rows)) continue;
-        invalid_argument("label_class[", l, "] is ", input.label_class[l], "; expected a class id below ", classes.rows,
-                         " or -1");
+        invalid_argument("label_embeddings has ", labels.rows, " rows but label_names, label_ids or label_class say ",
+                         n_labels, " labels; expected one row per label, or row_label");
     }
     check_texts("class_names", input.class_names, classes.rows);
     check_texts("class_ids", input.class_ids, classes.rows);
@@ -56,12 +47,32 @@ std::size_t check_input(const BuildInput& input) {
     return n_labels;
 }
 
+// Ids from `lowest` to `count` - 1, checked and copied in one reading: the caller's array may change during a build.
+std::vector<std::int32_t> checked_ids(const char* argument, const std::int64_t* ids, std::size_t n, std::int64_t lowest,
+                                      std::size_t count) {
+    std::vector<std::int32_t> checked(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        const std::int64_t id = ids[i];
+        if (id < lowest || id >= static_cast<std::int64_t>(count)) {
+            invalid_argument(argument, "[", i, "] is ", id, "; expected an id from ", lowest, " to ", count - 1);
+        }
+        checked[i] = static_cast<std::int32_t>(id);
+    }
+    return checked;
+}
+
 constexpr std::uint32_t kPadding = 0xffffffffu;
 
 class Builder {
   public:
     Builder(const BuildInput& input, const BuildOptions& options, const Execution& execution)
-        : input_(input), options_(options), execution_(execution), n_labels_(check_input(input)) {}
+        : input_(input), options_(options), execution_(execution), n_labels_(check_input(input)) {
+        const std::size_t n_rows = input.label_embeddings.rows;
+        if (input.row_label != nullptr) row_label_ = checked_ids("row_label", input.row_label, n_rows, 0, n_labels_);
+        label_class_.assign(n_labels_, -1);
+        if (input.label_class == nullptr) return;
+        label_class_ = checked_ids("label_class", input.label_class, n_labels_, -1, input.class_embeddings.rows);
+    }
 
     std::shared_ptr<const IndexData> run() {
         classes_ = unit_rows(input_.class_embeddings, "class_embeddings", options_.normalize_classes,
@@ -86,11 +97,9 @@ class Builder {
     std::size_t n_classes() const { return input_.class_embeddings.rows; }
     std::size_t dimension() const { return input_.class_embeddings.columns; }
     std::size_t label_of(std::size_t row) const {
-        return input_.row_label ? static_cast<std::size_t>(input_.row_label[row]) : row;
+        return row_label_.empty() ? row : static_cast<std::size_t>(row_label_[row]);
     }
-    bool is_seen(std::size_t row) const {
-        return input_.label_class != nullptr && input_.label_class[label_of(row)] >= 0;
-    }
+    bool is_seen(std::size_t row) const { return label_class_[label_of(row)] >= 0; }
 
     // slots_[i] is the row in place i of the stored order. Seen labels come first, in blocks of their own.
     void order_rows() {
@@ -169,10 +178,7 @@ class Builder {
             tensor<std::int32_t>("row_label")[i] =
                 slots_[i] == kPadding ? -1 : static_cast<std::int32_t>(label_of(slots_[i]));
         }
-        for (std::size_t l = 0; l < n_labels_; ++l) {
-            tensor<std::int32_t>("label_class")[l] =
-                input_.label_class ? static_cast<std::int32_t>(input_.label_class[l]) : -1;
-        }
+        std::copy(label_class_.begin(), label_class_.end(), tensor<std::int32_t>("label_class"));
         for (const auto& [name, texts] : texts_of(input_)) {
             if (texts->offsets == nullptr) continue;
             const std::int64_t first = texts->offsets[0];
@@ -191,7 +197,7 @@ class Builder {
         float* label_tiles = tensor<float>("label_embeddings");
         float* table = options_.compact ? nullptr : tensor<float>("table");
         float* maxima = n_blocks > 1 ? tensor<float>(maxima_name(1)) : nullptr;
-        const ClassMatrix classes = class_matrix({classes_.data.data(), n_classes(), dimension()});
+        const ClassMatrix classes = class_matrix({classes_.data.data(), n_classes(), dimension(), nullptr});
         const Work work{n_blocks, 0.005 * static_cast<double>(n_classes() * dimension())};
         parallel_for(work, stage(execution_, 0.3, 0.97), [&](std::size_t begin, std::size_t end) {
             std::vector<double> scratch;
@@ -246,6 +252,8 @@ class Builder {
     const BuildOptions& options_;
     const Execution& execution_;
     std::size_t n_labels_;
+    std::vector<std::int32_t> row_label_;    // empty: row r is label r
+    std::vector<std::int32_t> label_class_;  // (labels)
     UnitRows classes_, labels_;
     std::vector<std::uint32_t> slots_;
     std::size_t n_rows_ = 0;

@@ -132,7 +132,6 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     if (n_classes > 0x7ffffffe || index->n_labels > 0x7ffffffe || index->n_blocks > 0x7ffffffe) {
         contents.fail("ids do not fit in 31 bits");
     }
-    index->classes = {contents.data<float>("class_embeddings", "F32", {n_classes, dimension}), n_classes, dimension};
     index->class_lengths = contents.data<double>("class_lengths", "F64", {n_classes});
     index->label_embeddings = contents.data<float>("label_embeddings", "F32", {index->n_blocks, dimension, kTileLanes});
     if (contents.find("table") != nullptr) {
@@ -153,6 +152,8 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     index->n_rows = contents.count("n_rows");
     index->normalize_classes = contents.flag("normalize_classes");
     index->repeated_labels = contents.flag("repeated_labels");
+    index->classes = {contents.data<float>("class_embeddings", "F32", {n_classes, dimension}), n_classes, dimension,
+                      index->normalize_classes ? nullptr : index->class_lengths};
     contents.check_fraction(kScoredFractionKey);
     contents.metadata("producer");
     return index;

@@ -58,7 +58,8 @@ void Search::wait_for_best_lane(std::uint32_t opened) {
     OpenTile& tile = open_tiles_[opened];
     float bound;
     tile.best_lane = kernels_->best_lane(tile.bounds, &bound);
-    if (bound < lowest_bound() || bound == kNothing) return;
+    // Not "<": a NaN, which only a damaged file can hold, must end the wait too.
+    if (!(bound >= lowest_bound()) || bound == kNothing) return;
     prefetch(tile.level - 1, tile.tile * kTileLanes + tile.best_lane);
     heap_.push_back({bound, opened});
     std::push_heap(heap_.begin(), heap_.end());

@@ -1,5 +1,6 @@
 #include "core/index_verify.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "conse/error.hpp"
@@ -10,8 +11,7 @@
 namespace conse {
 namespace {
 
-// A compact index holds no table; its maxima are checked against one that is computed again, perhaps on
-// another machine, so the last bit may differ.
+// The table is computed again, perhaps on another machine than the one that built it, so the last bit may differ.
 constexpr float kOtherMachine = 1e-6f;
 
 class Verifier {
@@ -28,12 +28,7 @@ class Verifier {
         check_texts("class_ids", index_.class_ids);
         check_texts("label_names", index_.label_names);
         check_texts("label_ids", index_.label_ids);
-        const std::size_t dimension = index_.classes.dimension, n_classes = index_.classes.n_classes;
-        check_finite("class_embeddings", index_.classes.data, n_classes * dimension);
-        for (std::size_t c = 0; c < n_classes; ++c) {
-            if (!(index_.class_lengths[c] >= 0 && index_.class_lengths[c] <= 1e30))
-                fail("class_lengths[", c, "] is wrong");
-        }
+        check_classes();
         check_blocks();
         for (std::size_t level = 2; level < sizes_.size(); ++level) check_level(level);
     }
@@ -83,10 +78,49 @@ class Verifier {
         }
     }
 
+    // How many rows a block holds; padding must follow them, and all must be of seen labels, or none.
     std::size_t lanes_filled(std::size_t block) const {
-        std::size_t lanes = 0;
-        while (lanes < kTileLanes && index_.row_label[block * kTileLanes + lanes] >= 0) ++lanes;
-        return lanes;
+        const std::int32_t* labels = index_.row_label + block * kTileLanes;
+        const auto is_seen = [&](std::int32_t label) { return index_.label_class[label] >= 0; };
+        std::size_t n_filled = 0;
+        while (n_filled < kTileLanes && labels[n_filled] >= 0) ++n_filled;
+        for (std::size_t lane = 0; lane < kTileLanes; ++lane) {
+            if (lane >= n_filled && labels[lane] >= 0) fail("block ", block, " holds a row behind its padding");
+            if (lane < n_filled && is_seen(labels[lane]) != is_seen(labels[0]))
+                fail("block ", block, " mixes seen and unseen labels");
+        }
+        return n_filled;
+    }
+
+    // Lengths of stored rows are 1 up to the rounding of their elements.
+    void check_length(const char* what, std::size_t row, double found, double expected) const {
+        if (std::isfinite(expected) && std::abs(found - expected) <= 1e-5 * std::max(1.0, expected)) return;
+        fail(what, " ", row, " has length ", found, " where ", expected, " is expected");
+    }
+
+    void check_label_lengths(std::size_t block, std::size_t n_filled) const {
+        const float* tile = index_.label_tile(block);
+        for (std::size_t lane = 0; lane < n_filled; ++lane) {
+            double squares = 0;
+            for (std::size_t d = 0; d < index_.classes.dimension; ++d) {
+                const double x = static_cast<double>(tile[d * kTileLanes + lane]);
+                squares += x * x;
+            }
+            check_length("label row", block * kTileLanes + lane, std::sqrt(squares), 1);
+        }
+    }
+
+    void check_classes() const {
+        const std::size_t n_classes = index_.classes.n_classes, dimension = index_.classes.dimension;
+        check_finite("class_embeddings", index_.classes.data, n_classes * dimension);
+        for (std::size_t c = 0; c < n_classes; ++c) {
+            double squares = 0;
+            for (std::size_t d = 0; d < dimension; ++d) {
+                const double x = static_cast<double>(index_.classes.data[c * dimension + d]);
+                squares += x * x;
+            }
+            check_length("class", c, std::sqrt(squares), index_.class_lengths[c]);
+        }
     }
 
     // The lanes of one tile, raised, against the lane of the level above.
@@ -104,21 +138,31 @@ class Verifier {
         }
     }
 
+    void check_table(std::size_t block, const float* computed) const {
+        const float* stored = index_.table_tile(block);
+        for (std::size_t i = 0; i < index_.classes.n_classes * kTileLanes; ++i) {
+            if (std::abs(stored[i] - computed[i]) <= kOtherMachine * std::max(1.0f, std::abs(computed[i]))) continue;
+            fail("table says ", stored[i], " for class ", i / kTileLanes, " and label row ",
+                 block * kTileLanes + i % kTileLanes, ", whose product is ", computed[i]);
+        }
+    }
+
     void check_blocks() const {
         const std::size_t n_classes = index_.classes.n_classes, dimension = index_.classes.dimension;
-        const ClassMatrix classes = index_.compact() ? class_matrix(index_.classes) : ClassMatrix();
-        const double terms = static_cast<double>(n_classes) * (index_.compact() ? static_cast<double>(dimension) : 10);
-        parallel_for({index_.n_blocks, 0.005 * terms}, execution_, [&](std::size_t begin, std::size_t end) {
+        const ClassMatrix classes = class_matrix(index_.classes);
+        const Work work{index_.n_blocks, 0.005 * static_cast<double>(n_classes * dimension)};
+        parallel_for(work, execution_, [&](std::size_t begin, std::size_t end) {
             std::vector<double> scratch;
-            std::vector<float> computed(index_.compact() ? n_classes * kTileLanes : 0), raised;
+            std::vector<float> computed(n_classes * kTileLanes), raised;
             for (std::size_t block = begin; block < end; ++block) {
+                const std::size_t n_filled = lanes_filled(block);
                 check_finite("label_embeddings", index_.label_tile(block), dimension * kTileLanes);
-                if (index_.compact())
-                    table_tile(classes, dimension, index_.label_tile(block), scratch, computed.data());
-                const float* tile = index_.compact() ? computed.data() : index_.table_tile(block);
-                check_finite("table", tile, n_classes * kTileLanes);
+                check_label_lengths(block, n_filled);
+                table_tile(classes, dimension, index_.label_tile(block), scratch, computed.data());
+                if (!index_.compact()) check_table(block, computed.data());
                 if (sizes_.size() < 2) continue;
-                check_maxima(1, block, tile, lanes_filled(block), index_.compact() ? kOtherMachine : 0, raised);
+                const float* tile = index_.compact() ? computed.data() : index_.table_tile(block);
+                check_maxima(1, block, tile, n_filled, index_.compact() ? kOtherMachine : 0, raised);
             }
         });
     }

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <exception>
+#include <limits>
+#include <mutex>
+#include <utility>
 
 #include <pthread.h>
 #if defined(__linux__)
@@ -32,29 +36,23 @@ std::size_t items_in(double microseconds, const Work& work) {
     return static_cast<std::size_t>(std::clamp(count, 1.0, 1e15));
 }
 
-// Keeps the exception of the lowest range. Ranges are handed out in ascending order, so every lower range
-// has begun when a higher one fails, and has its say before the loop ends.
+// Keeps the exception of the lowest range: ranges above it need not run any more, those below it still must.
 class FirstError {
   public:
-    bool happened() const { return happened_.load(std::memory_order_relaxed); }
+    bool makes_needless(std::size_t begin) const { return begin > begin_.load(std::memory_order_relaxed); }
     void keep(std::size_t begin, std::exception_ptr error) {
-        while (lock_.test_and_set(std::memory_order_acquire)) {
-        }
-        if (!error_ || begin < begin_) {
-            begin_ = begin;
-            error_ = error;
-        }
-        happened_ = true;
-        lock_.clear(std::memory_order_release);
+        const std::lock_guard<std::mutex> guard(mutex_);
+        if (begin >= begin_) return;
+        begin_ = begin;
+        error_ = std::move(error);
     }
     void rethrow() const {
         if (error_) std::rethrow_exception(error_);
     }
 
   private:
-    std::atomic_flag lock_ = ATOMIC_FLAG_INIT;
-    std::atomic<bool> happened_{false};
-    std::size_t begin_ = 0;
+    std::mutex mutex_;
+    std::atomic<std::size_t> begin_{std::numeric_limits<std::size_t>::max()};
     std::exception_ptr error_;
 };
 
@@ -73,8 +71,8 @@ void run_on_threads(std::size_t begin, std::size_t end, std::size_t grain, int n
     const std::size_t n_chunks = (end - begin + grain - 1) / grain;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads)
     for (std::size_t chunk = 0; chunk < n_chunks; ++chunk) {
-        if (error.happened()) continue;
         const std::size_t first = begin + chunk * grain;
+        if (error.makes_needless(first)) continue;
         try {
             call(body, first, std::min(first + grain, end));
         } catch (...) {
@@ -84,6 +82,24 @@ void run_on_threads(std::size_t begin, std::size_t end, std::size_t grain, int n
     error.rethrow();
 }
 #endif
+
+void run(std::size_t begin, std::size_t end, std::size_t grain, int n_threads, const void* body,
+         detail::RangeFunction call) {
+#if defined(_OPENMP)
+    if (n_threads > 1) return run_on_threads(begin, end, grain, n_threads, body, call);
+#endif
+    (void)n_threads;
+    for (std::size_t first = begin; first < end; first += grain) call(body, first, std::min(first + grain, end));
+}
+
+// libgomp ends the process when the system refuses it a thread, so a generous wish is not passed on.
+int most_threads() {
+#if defined(_OPENMP)
+    return 4 * std::min(affinity_threads(), 1 << 16);
+#else
+    return 1;
+#endif
+}
 
 }  // namespace
 
@@ -106,7 +122,7 @@ int threads_for(const Work& work, const Execution& execution) {
     const double total = static_cast<double>(work.items) * work.microseconds;
     const double worthwhile = std::floor(total / kMicrosecondsWorthAThread);
     if (worthwhile < 2 || work.items < 2 || execution.n_threads == 1 || in_forked_child) return 1;
-    const int allowed = execution.n_threads > 0 ? execution.n_threads : max_threads();
+    const int allowed = execution.n_threads > 0 ? std::min(execution.n_threads, most_threads()) : max_threads();
     const double n_threads = std::min({worthwhile, static_cast<double>(allowed), static_cast<double>(work.items)});
     return static_cast<int>(n_threads);
 }
@@ -114,20 +130,16 @@ int threads_for(const Work& work, const Execution& execution) {
 void detail::parallel_for(const Work& work, const Execution& execution, const void* body, RangeFunction call) {
     const int n_threads = threads_for(work, execution);
     const std::size_t grain = items_in(kMicrosecondsPerChunk, work);
-    const std::size_t stretch =
-        execution.checkpoint ? items_in(kMicrosecondsBetweenCheckpoints * n_threads, work) : work.items;
-    for (std::size_t begin = 0; begin < work.items; begin += stretch) {
-        const std::size_t end = std::min(work.items, begin + std::max<std::size_t>(stretch, 1));
+    // Estimates can be wrong by a thousand, so the stretch between checkpoints begins short and follows the clock.
+    std::size_t stretch = execution.checkpoint ? grain * static_cast<std::size_t>(4 * n_threads) : work.items;
+    for (std::size_t begin = 0, end = 0; begin < work.items; begin = end) {
         if (begin > 0) execution.checkpoint(static_cast<double>(begin) / static_cast<double>(work.items));
-#if defined(_OPENMP)
-        if (n_threads > 1) {
-            run_on_threads(begin, end, grain, n_threads, body, call);
-            continue;
-        }
-#endif
-        for (std::size_t first = begin; first < end; first += grain) {
-            call(body, first, std::min(first + grain, end));
-        }
+        end = begin + std::min(stretch, work.items - begin);
+        const auto started = std::chrono::steady_clock::now();
+        run(begin, end, grain, n_threads, body, call);
+        const std::chrono::duration<double, std::micro> taken = std::chrono::steady_clock::now() - started;
+        const double growth = std::clamp(kMicrosecondsBetweenCheckpoints / std::max(taken.count(), 1.0), 0.01, 8.0);
+        stretch = static_cast<std::size_t>(std::clamp(static_cast<double>(stretch) * growth, 1.0, 1e15));
     }
 }
 

@@ -22,9 +22,10 @@ void Query::set_logits(const std::vector<Entry<Value>>& kept, double temperature
     classes_.clear();
     shares_.clear();
     for (const Entry<Value>& entry : kept) {
-        const double below = static_cast<double>(entry.value) - static_cast<double>(kept.front().value);
+        // Halves, or the difference of float64's largest numbers would overflow.
+        const double below = 0.5 * static_cast<double>(entry.value) - 0.5 * static_cast<double>(kept.front().value);
         classes_.push_back(static_cast<std::uint32_t>(entry.id));
-        shares_.push_back(std::exp(below / temperature));
+        shares_.push_back(std::exp(below / (0.5 * temperature)));
     }
     make_shares();
 }
@@ -39,6 +40,10 @@ void Query::combine(const KernelTable& kernels, const ClassEmbeddings& classes) 
     f_.resize(padded(classes.dimension));
     kernels.combine(shares_.data(), classes_.data(), shares_.size(), classes.data, classes.dimension, f_.data());
     length_ = std::sqrt(kernels.squared_length(f_.data(), classes.dimension));
+    reach_ = classes.lengths == nullptr ? 1 : 0;
+    for (std::size_t t = 0; classes.lengths != nullptr && t < shares_.size(); ++t) {
+        reach_ += shares_[t] * classes.lengths[classes_[t]];
+    }
 }
 
 void Query::make_weights() {

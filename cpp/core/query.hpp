@@ -14,6 +14,7 @@ struct ClassEmbeddings {
     const float* data;
     std::size_t n_classes;
     std::size_t dimension;
+    const double* lengths;  // (classes) of the rows, or null when they were brought to length 1
 };
 
 /// Scratch of one thread; filled anew for every image.
@@ -30,7 +31,7 @@ class Query {
     void combine(const KernelTable& kernels, const ClassEmbeddings& classes);
 
     /// Whether f points anywhere: false when all weights are zero or the embeddings cancel.
-    bool has_direction() const { return length_ > kShortestLength; }
+    bool has_direction() const { return length_ > kShortestLength * reach_; }
 
     /// weights[t] = shares[t] / ||f||, rounded once; those that become zero are left out at the end.
     void make_weights();
@@ -45,7 +46,7 @@ class Query {
     double length() const { return length_; }
 
   private:
-    static constexpr double kShortestLength = 1e-6;  // relative to the sum of the weights: shares sum to 1
+    static constexpr double kShortestLength = 1e-6;  // relative to what f would have if nothing cancelled
 
     void make_shares();
 
@@ -55,6 +56,7 @@ class Query {
     std::vector<float> weights_;
     std::vector<float> direction_;
     double length_ = 0;
+    double reach_ = 1;  // sum_t shares[t] * ||s_t||, 1 for unit embeddings
 };
 
 inline std::size_t padded(std::size_t dimension) {

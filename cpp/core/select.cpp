@@ -42,7 +42,7 @@ void check_values(const Element* row, std::size_t n, Domain domain, const char* 
         const char* expected = domain == Domain::ordered  ? "numbers"
                                : domain == Domain::finite ? "finite numbers"
                                                           : "finite numbers >= 0";
-        const char* cure = domain == Domain::weights ? "; logits belong to rank_logits" : "";
+        const char* cure = std::isfinite(x) ? "; logits belong to rank_logits" : "";
         invalid_argument(argument, "[", row_number, "] holds ", what, " at column ", column, "; expected ", expected,
                          cure);
     }

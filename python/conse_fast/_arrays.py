@@ -38,7 +38,10 @@ def positive_float(value: object, argument: str) -> float:
     """A number; the core checks that it is finite and above zero."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{argument} must be a number, got {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{argument} must be a finite number, got one beyond float64") from None
 
 
 def threads(n_threads: int | None) -> int:
@@ -55,6 +58,8 @@ def as_array(x: object, argument: str) -> Array:
     """``x`` or what its ``__array__`` gives; no copy of an array."""
     if type(x) is np.ndarray:
         return x
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{argument} is a masked array, whose mask would be ignored; fill it: {argument}.filled(0)")
     if hasattr(x, "is_cuda") and getattr(x, "requires_grad", False):
         x = x.detach()  # type: ignore[attr-defined]
     try:
@@ -79,7 +84,7 @@ def _cure_for(dtype: np.dtype[Any], argument: str) -> str:
         scale = " * scale" if dtype.itemsize == 1 else ""
         return f"; quantised or integer values: {argument}.astype(np.float32){scale}"
     if dtype.kind == "O":
-        return "; the rows may differ in length"
+        return "; is it an array whose rows all have the same length?"
     return f"; convert it: {argument}.astype(np.float32)"
 
 
@@ -94,11 +99,11 @@ def rows(x: object, argument: str) -> tuple[Array, bool]:
 
 
 def matrix(x: object, argument: str) -> Array:
-    """Floats as (rows, columns) with contiguous rows; others are copied."""
+    """Floats as (rows, columns), any strides."""
     array = floats(x, argument)
     if array.ndim != 2:
         raise ValueError(f"{argument} must have shape (rows, columns), got {array.shape}")
-    return array if has_contiguous_rows(array) else np.ascontiguousarray(array)
+    return array
 
 
 def has_contiguous_rows(array: Array) -> bool:
@@ -148,8 +153,10 @@ def lengths(x: object, argument: str, size: int) -> npt.NDArray[np.float64] | No
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
-def result(out: object, argument: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """A new array for results, or ``out`` if it can take them."""
+def result(
+    out: object, argument: str, shape: tuple[int, ...], dtype: npt.DTypeLike, inputs: tuple[Array, ...]
+) -> Array:
+    """A new array for results, or ``out`` if it can take them and shares no memory with ``inputs``."""
     if out is None:
         return np.empty(shape, dtype)
     if not isinstance(out, np.ndarray):
@@ -160,22 +167,27 @@ def result(out: object, argument: str, shape: tuple[int, ...], dtype: npt.DTypeL
         raise ValueError(f"{argument} must have shape {shape}, got {out.shape}")
     if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
         raise ValueError(f"{argument} must be C-contiguous, aligned and writeable")
+    if any(np.may_share_memory(out, array) for array in inputs):
+        raise ValueError(f"{argument} shares memory with another argument; expected an array of its own")
     return out
 
 
-def result_pair(out: object, names: tuple[str, str], n_rows: int, k: int, single: bool, dtype: npt.DTypeLike) -> Pair:
-    """Arrays for two results of shape (N, k), or (k,) for a single row; the second one is int64."""
-    shape = (k,) if single else (n_rows, k)
+def result_pair(
+    out: object, names: tuple[str, str], shape: tuple[int, ...], dtype: npt.DTypeLike, inputs: tuple[Array, ...]
+) -> Pair:
+    """Arrays for two results of a shape; the second one is int64."""
     if out is None:
         return np.empty(shape, dtype), np.empty(shape, np.int64)
     if not isinstance(out, tuple) or len(out) != 2:
         size = f" of {len(out)}" if isinstance(out, tuple) else ""
         raise TypeError(f"out must be a tuple ({names[0]}, {names[1]}), got {type(out).__name__}{size}")
-    first = result(out[0], f"out[0] ({names[0]})", shape, dtype)
-    second = result(out[1], f"out[1] ({names[1]})", shape, np.int64)
-    if np.shares_memory(first, second):
-        raise ValueError(f"out must hold two separate arrays, got {names[0]} and {names[1]} that share memory")
-    return first, second
+    first = result(out[0], f"out[0] ({names[0]})", shape, dtype, inputs)
+    return first, result(out[1], f"out[1] ({names[1]})", shape, np.int64, (first, *inputs))
+
+
+def shape_of(rows: Array, single: bool, k: int) -> tuple[int, ...]:
+    """Shape of a result with k numbers per row."""
+    return (k,) if single else (len(rows), k)
 
 
 def as_rows(array: Array, single: bool) -> Array:

@@ -15,7 +15,7 @@ from conse_fast._ranking import Ranking
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from conse_fast._arrays import Pair
+    from conse_fast._arrays import Array, Pair
     from conse_fast._paths import PathLike
 
 _TEXTS = ("class_names", "class_ids", "label_names", "label_ids")
@@ -25,7 +25,8 @@ class ConseIndex:
     """Label embeddings with everything that can be known before an image arrives.
 
     Made by `build` or `open`; safe to use from several threads. The file (safetensors, ``docs/format.md``) is mapped,
-    so that opening costs no reading and processes share one copy.
+    so that opening costs no reading and processes share one copy. Pickles by path when it was opened from a file (the
+    file must be there when it is unpickled), by value when it was built in memory.
     """
 
     _opened: _core.Index | None
@@ -40,6 +41,7 @@ class ConseIndex:
     def _of(cls, core: _core.Index, path: str | None) -> ConseIndex:
         self = cls.__new__(cls)
         info = core.info()
+        info.update({f"has_{which}": core.has_texts(which) for which in _TEXTS})
         self._opened = core
         self._path = path
         self._info = info
@@ -81,7 +83,7 @@ class ConseIndex:
                 largest of theirs, or none, and then it never ranks. None: row r is label r.
             label_class: (L,) integers, the class that a label is, or -1 for an unseen label. None: all unseen.
             normalize_classes: Bring class embeddings to unit length (in float64); otherwise their lengths weigh.
-            compact: Leave the table of class x label scores out: a third of the size, and somewhat slower.
+            compact: Leave the table of class x label scores out (4 bytes x C x L); somewhat slower.
             path: Stream to this file (written aside, then renamed) and open it; None: build in memory.
             n_threads: At most so many threads; None: `conse_fast.max_threads`.
             progress: Called from this thread with the share that is done, 0 to 1. An exception in it stops the
@@ -122,7 +124,7 @@ class ConseIndex:
             progress=progress,
             **texts,
         )
-        return cls._of(core, None if path is None else os.path.abspath(path))  # noqa: PTH100 - keeps "~" and links
+        return cls._of(core, None if path is None else os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - keeps links
 
     @classmethod
     def open(cls, path: PathLike) -> ConseIndex:
@@ -132,7 +134,7 @@ class ConseIndex:
             OSError: The file is missing or cannot be read.
             ValueError: The file is no whole index, or of another format version.
         """
-        return cls._of(_core.Index.open(_paths.encode(path)), os.path.abspath(path))  # noqa: PTH100
+        return cls._of(_core.Index.open(_paths.encode(path)), os.path.abspath(os.fsdecode(path)))  # noqa: PTH100
 
     def save(self, path: PathLike) -> None:
         """Writes the index to a file: aside in the same folder, flushed, then renamed.
@@ -179,7 +181,7 @@ class ConseIndex:
         """
         rows, single = _arrays.rows(probabilities, "probabilities")
         t = _arrays.terms(top_t, self._info["n_classes"])
-        return self._ranked(self._handle.rank, (rows, t), len(rows), single, k, n_threads, out)
+        return self._ranked(self._handle.rank, rows, (rows, t), single, k, n_threads, out)
 
     def rank_logits(
         self,
@@ -207,7 +209,7 @@ class ConseIndex:
         rows, single = _arrays.rows(logits, "logits")
         t = _arrays.terms(top_t, self._info["n_classes"])
         heat = _arrays.positive_float(temperature, "temperature")
-        return self._ranked(self._handle.rank_logits, (rows, t, heat), len(rows), single, k, n_threads, out)
+        return self._ranked(self._handle.rank_logits, rows, (rows, t, heat), single, k, n_threads, out)
 
     def rank_pairs(
         self,
@@ -236,26 +238,24 @@ class ConseIndex:
         """
         rows, single = _arrays.rows(weights, "weights")
         shape = rows.shape[1:] if single else rows.shape
-        classes = _arrays.ids(indices, "indices", shape)
-        return self._ranked(
-            self._handle.rank_pairs, (_arrays.as_rows(classes, single), rows), len(rows), single, k, n_threads, out
-        )
+        classes = _arrays.as_rows(_arrays.ids(indices, "indices", shape), single)
+        return self._ranked(self._handle.rank_pairs, rows, (classes, rows), single, k, n_threads, out)
 
     def _ranked(
         self,
         call: Callable[..., None],
+        rows: Array,
         arguments: tuple[Any, ...],
-        n_rows: int,
         single: bool,
         k: int,
         n_threads: int | None,
         out: Pair | None,
     ) -> Ranking:
-        k = _arrays.count(k, "k")
-        n = _arrays.threads(n_threads)
-        scores, indices = _arrays.result_pair(out, ("scores", "indices"), n_rows, k, single, np.float32)
+        label_names = self._names.get("label_names")
+        shape, n = _arrays.shape_of(rows, single, _arrays.count(k, "k")), _arrays.threads(n_threads)
+        scores, indices = _arrays.result_pair(out, ("scores", "indices"), shape, np.float32, (rows,))
         call(*arguments, _arrays.as_rows(scores, single), _arrays.as_rows(indices, single), n)
-        return Ranking(scores, indices, self._names.get("label_names"))
+        return Ranking(scores, indices, label_names)
 
     def embed(
         self,
@@ -282,8 +282,7 @@ class ConseIndex:
         core = self._handle
         rows, single = _arrays.rows(probabilities, "probabilities")
         t, n = _arrays.terms(top_t, self.n_classes), _arrays.threads(n_threads)
-        shape = (self.dimension,) if single else (len(rows), self.dimension)
-        f = _arrays.result(out, "out", shape, np.float32)
+        f = _arrays.result(out, "out", _arrays.shape_of(rows, single, self.dimension), np.float32, (rows,))
         core.embed(rows, t, _arrays.as_rows(f, single), n)
         return f
 
@@ -356,7 +355,7 @@ class ConseIndex:
         info = dict(self._info)
         info["form"] = "compact" if info.pop("compact") else "full"
         info["scored_fraction"] = float(info["scored_fraction"])
-        info.update({f"has_{which}": which in self._names for which in _TEXTS}, path=self._path)
+        info["path"] = self._path
         return info
 
     def close(self) -> None:

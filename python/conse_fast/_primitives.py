@@ -34,7 +34,9 @@ def top_k(x: npt.ArrayLike, k: int, *, n_threads: int | None = None, out: Pair |
     """
     rows, single = _arrays.rows(x, "x")
     k = _arrays.count(k, "k")
-    values, indices = _arrays.result_pair(out, ("values", "indices"), len(rows), k, single, rows.dtype)
+    values, indices = _arrays.result_pair(
+        out, ("values", "indices"), _arrays.shape_of(rows, single, k), rows.dtype, (rows,)
+    )
     n = _arrays.threads(n_threads)
     _core.top_k(rows, k, _arrays.as_rows(values, single), _arrays.as_rows(indices, single), n)
     return values, indices
@@ -70,8 +72,7 @@ def convex_combination(
     """
     rows, single = _arrays.rows(probabilities, "probabilities")
     classes = _arrays.matrix(class_embeddings, "class_embeddings")
-    dimension = classes.shape[1]
-    f = _arrays.result(out, "out", (dimension,) if single else (len(rows), dimension), np.float32)
+    f = _arrays.result(out, "out", _arrays.shape_of(rows, single, classes.shape[1]), np.float32, (rows, classes))
     t, n = _arrays.terms(top_t, rows.shape[1]), _arrays.threads(n_threads)
     _core.convex_combination(rows, classes, t, bool(normalize_classes), _arrays.as_rows(f, single), n)
     return f
@@ -111,7 +112,9 @@ def cosine_rank(
     k = _arrays.count(k, "k")
     of_queries = _arrays.lengths(query_lengths, "query_lengths", len(rows))
     of_labels = _arrays.lengths(label_lengths, "label_lengths", len(labels))
-    scores, indices = _arrays.result_pair(out, ("scores", "indices"), len(rows), k, single, np.float32)
+    scores, indices = _arrays.result_pair(
+        out, ("scores", "indices"), _arrays.shape_of(rows, single, k), np.float32, (rows, labels)
+    )
     _core.cosine_rank(
         rows,
         labels,
@@ -162,7 +165,9 @@ def conse(
     labels = _arrays.label_matrix(label_embeddings, "label_embeddings")
     k = _arrays.count(k, "k")
     t = _arrays.terms(top_t, rows.shape[1])
-    scores, indices = _arrays.result_pair(out, ("scores", "indices"), len(rows), k, single, np.float32)
+    scores, indices = _arrays.result_pair(
+        out, ("scores", "indices"), _arrays.shape_of(rows, single, k), np.float32, (rows, classes, labels)
+    )
     _core.conse(
         rows,
         classes,

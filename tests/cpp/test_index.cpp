@@ -125,7 +125,7 @@ CONSE_TEST(arguments, "index.wrong arguments are named") {
     CHECK_THROWS(index.rank(problem.rows(), 1, {&score, &id, 0}), std::invalid_argument, "k must be at least 1");
     BuildInput input = problem.input();
     input.n_labels = 49;
-    CHECK_THROWS(Index::build(input, {}), std::invalid_argument, "give row_label");
+    CHECK_THROWS(Index::build(input, {}), std::invalid_argument, "or row_label");
 }
 
 }  // namespace

@@ -47,11 +47,11 @@ CONSE_TEST(lowest_error, "parallel.the error of the lowest range wins") {
 CONSE_TEST(checkpoints, "parallel.a checkpoint reports ascending shares and can stop the work") {
     std::vector<double> shares;
     const Execution watching{2, [&](double share) { shares.push_back(share); }};
-    CHECK(covered({1000, 1000}, watching) == 1000);
+    CHECK(covered({1000000, 1000}, watching) == 1000000);
     CHECK(shares.size() > 3);
     for (std::size_t i = 1; i < shares.size(); ++i) CHECK(shares[i] > shares[i - 1] && shares[i] < 1);
     const Execution stopping{2, [](double) { throw std::runtime_error("stopped"); }};
-    CHECK_THROWS(covered({1000, 1000}, stopping), std::runtime_error, "stopped");
+    CHECK_THROWS(covered({1000000, 1000}, stopping), std::runtime_error, "stopped");
 }
 
 CONSE_TEST(fork_safety, "parallel.a forked child of a process that used threads stays serial and does not hang") {

@@ -8,7 +8,7 @@ namespace conse {
 struct Execution {
     int n_threads = 0;  // 0: what the affinity mask and OpenMP's settings allow, max_threads()
 
-    // Called on the calling thread between chunks of some ten milliseconds of work, with the share that is
+    // Called on the calling thread between chunks of some twenty milliseconds of work, with the share that is
     // done (0 to 1). An exception thrown here stops the call and reaches the caller.
     std::function<void(double)> checkpoint;
 };

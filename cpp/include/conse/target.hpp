@@ -9,8 +9,12 @@ namespace conse {
 /// Compiled in and supported by this CPU, best first; the last one is always "generic".
 std::vector<std::string> supported_targets();
 
-/// The one in use: the best, or what the environment variable CONSE_FAST_TARGET names.
-/// Throws std::invalid_argument that lists the valid names when it names another.
+/// Makes the environment variable CONSE_FAST_TARGET, or the CPU if it is unset, decide for all calls from now on.
+/// Happens by itself before the first call. Reads the environment, so no other thread may change it meanwhile.
+/// Throws std::invalid_argument that lists the valid names when the variable names another.
+void choose_target();
+
+/// The one in use.
 std::string current_target();
 
 }  // namespace conse

@@ -31,7 +31,9 @@ Examples:
 @click.option("--class-names", metavar="FILE", help="Names of the classes.")
 @click.option("--label-names", metavar="FILE", help="Names of the labels.")
 @click.option("--skip-header", is_flag=True, help="Leave out the first line of each names file.")
-@click.option("--compact", is_flag=True, help="A third of the size or less, and slower to rank.")
+@click.option(
+    "--compact", is_flag=True, help="Leave the table of class x label scores out: smaller, and slower to rank."
+)
 @click.option(
     "--keep-class-lengths",
     is_flag=True,

@@ -53,33 +53,37 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
             with Path(path).open("wb") as file:
                 yield file
         else:
-            with _renamed_when_whole(os.path.realpath(path)) as file:
+            with _renamed_when_whole(Path(os.path.realpath(path))) as file:
                 yield file
     except BrokenPipeError:
         raise
     except OSError as error:
-        if error.filename is not None and not _is_aside(error.filename, path):
+        if error.filename is not None and _ASIDE not in str(error.filename):
             raise
         raise OSError(error.errno, error.strerror, path) from error
 
 
+_ASIDE = ".conse-fast-"
 _NUMBERS = itertools.count()
 
 
+def _create_aside(folder: Path) -> BinaryIO:
+    # A name that is taken was left by a process that was killed.
+    while True:
+        with suppress(FileExistsError):
+            return (folder / f"{_ASIDE}{os.getpid()}-{next(_NUMBERS)}.tmp").open("xb")
+
+
 @contextmanager
-def _renamed_when_whole(path: str) -> Iterator[BinaryIO]:
-    aside = f"{path}.tmp-{os.getpid()}-{next(_NUMBERS)}"
-    try:
-        with open(aside, "xb") as file:  # noqa: PTH123 - Path.open of a str says no more
+def _renamed_when_whole(path: Path) -> Iterator[BinaryIO]:
+    with _create_aside(path.parent) as file:
+        aside = Path(file.name)
+        try:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(aside, path)  # noqa: PTH105
-    except BaseException:  # Ctrl-C too
-        with suppress(OSError):
-            os.unlink(aside)  # noqa: PTH108
-        raise
-
-
-def _is_aside(file_name: object, path: str) -> bool:
-    return isinstance(file_name, str) and file_name.startswith(f"{os.path.realpath(path)}.tmp-")
+            aside.replace(path)
+        except BaseException:  # Ctrl-C too
+            with suppress(OSError):
+                aside.unlink()
+            raise
