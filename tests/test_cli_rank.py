@@ -300,7 +300,7 @@ ERRORS = {
     "output is the index": ([*RANK, "probabilities.npy", "-o", "index.safetensors", "--format", "csv"], 1, ["input"]),
     "output is the input": ([*RANK, "nan.npy", "-o", "./nan.npy", "--format", "csv"], 1, ["./nan.npy is also"]),
     "NaN": ([*RANK, "nan.npy"], 1, ["nan.npy: row 31 holds NaN at column 2"]),
-    "negative": ([*RANK, "negative.npy"], 1, ["negative.npy: row 17 holds a negative value at column 2", "give --logits"]),
+    "negative": ([*RANK, "negative.npy"], 1, ["row 17 holds a negative value at column 2", "give --logits"]),
     "infinite": ([*RANK, "infinite.npy"], 1, ["infinite.npy: row 0 holds inf at column 2"]),
     "NaN in logits": ([*RANK, "nan.npy", "--logits"], 1, ["nan.npy: row 31 holds NaN at column 2"]),
     "quantised": ([*RANK, "uint8.npy"], 1, ["uint8.npy must be float16, float32 or float64, got uint8", "astype"]),
