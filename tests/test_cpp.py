@@ -84,7 +84,9 @@ def test_kernel_objects_export_their_table_alone(release: Path) -> None:
         undefined = {symbol[1] for symbol in symbols if len(symbol) == 2}
         assert [kind for _, kind, _ in defined] == ["D"], f"{path.name}: {defined}"
         assert "kernels_" in defined[0][2]
-        assert undefined <= {"memcpy", "memset", "_GLOBAL_OFFSET_TABLE_"}, f"{path.name} needs {undefined}"
+        # Of the C library and, for a CPU without the instruction, of the compiler's own.
+        known = {"memcpy", "memset", "__popcountdi2", "_GLOBAL_OFFSET_TABLE_"}
+        assert undefined <= known, f"{path.name} needs {undefined}"
 
 
 @pytest.mark.skipif(not ON_X86, reason="emulates x86-64 CPUs only on x86-64")

@@ -3,8 +3,8 @@
 #include "conse/primitives.hpp"
 #include "core/arguments.hpp"
 #include "core/dispatch.hpp"
-#include "core/image_rows.hpp"
 #include "core/parallel.hpp"
+#include "core/query_rows.hpp"
 #include "core/unit_rows.hpp"
 
 namespace conse {

@@ -1,7 +1,6 @@
 // Dense ranking: every label is scored against every query, and the best k are kept as they come.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "conse/primitives.hpp"
@@ -10,8 +9,8 @@
 #include "core/convex_combination.hpp"
 #include "core/dispatch.hpp"
 #include "core/dtype.hpp"
-#include "core/image_rows.hpp"
 #include "core/parallel.hpp"
+#include "core/query_rows.hpp"
 #include "core/unit_rows.hpp"
 #include "core/write_ranking.hpp"
 

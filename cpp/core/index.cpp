@@ -9,13 +9,12 @@
 #include "core/arguments.hpp"
 #include "core/convex_combination.hpp"
 #include "core/dispatch.hpp"
-#include "core/image_rows.hpp"
 #include "core/index_build.hpp"
 #include "core/index_data.hpp"
-#include "core/index_sample.hpp"
 #include "core/index_search.hpp"
 #include "core/index_verify.hpp"
 #include "core/parallel.hpp"
+#include "core/query_rows.hpp"
 #include "core/write_ranking.hpp"
 
 namespace conse {

@@ -19,13 +19,10 @@ constexpr const char* kUnknownFraction = "0.000000";  // as many digits as the f
 void check_texts(const char* argument, const TextView& texts, std::size_t count) {
     if (texts.offsets == nullptr) return;
     if (texts.count != count) invalid_argument(argument, " has ", texts.count, " entries; expected ", count);
-    for (std::size_t i = 0; i <= count; ++i) {
-        const std::int64_t low = i == 0 ? 0 : texts.offsets[i - 1];
-        if (texts.offsets[i] < low || texts.offsets[i] > static_cast<std::int64_t>(texts.size)) {
-            invalid_argument(argument, " has offset ", texts.offsets[i], " at ", i,
-                             "; expected ascending offsets into ", texts.size, " bytes");
-        }
-    }
+    const std::size_t i = first_bad_offset(texts);
+    if (i > count) return;
+    invalid_argument(argument, " has offset ", texts.offsets[i], " at ", i, "; expected ascending offsets into ",
+                     texts.size, " bytes");
 }
 
 std::size_t check_input(const BuildInput& input) {

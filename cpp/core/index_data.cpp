@@ -159,6 +159,14 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     return index;
 }
 
+std::size_t first_bad_offset(const TextView& texts) {
+    std::size_t i = 0;
+    for (std::int64_t low = 0; i <= texts.count; low = texts.offsets[i++]) {
+        if (texts.offsets[i] < low || texts.offsets[i] > static_cast<std::int64_t>(texts.size)) break;
+    }
+    return i;
+}
+
 std::string checksum_of(const IndexData& index) {
     const std::size_t digits = index.file.metadata_offsets.find(kChecksumKey)->second;
     const char* bytes = index.image->data();

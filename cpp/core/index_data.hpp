@@ -59,6 +59,9 @@ struct IndexData {
 /// path. Throws FormatError.
 std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, const std::string& name);
 
+/// The first place where offsets do not ascend within the text; count + 1 when they all do.
+std::size_t first_bad_offset(const TextView& texts);
+
 /// The checksum over the whole image, its own sixteen digits counted as zeros.
 std::string checksum_of(const IndexData& index);
 

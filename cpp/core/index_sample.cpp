@@ -1,5 +1,6 @@
 #include "core/index_sample.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstdio>

@@ -64,12 +64,9 @@ class Verifier {
 
     void check_texts(const char* what, const TextView& texts) const {
         if (texts.offsets == nullptr) return;
-        for (std::size_t i = 0; i <= texts.count; ++i) {
-            const std::int64_t low = i == 0 ? 0 : texts.offsets[i - 1];
-            if (texts.offsets[i] < low || texts.offsets[i] > static_cast<std::int64_t>(texts.size)) {
-                fail(what, ".offsets[", i, "] is ", texts.offsets[i], " in a text of ", texts.size, " bytes");
-            }
-        }
+        const std::size_t i = first_bad_offset(texts);
+        if (i <= texts.count)
+            fail(what, ".offsets[", i, "] is ", texts.offsets[i], " in a text of ", texts.size, " bytes");
     }
 
     void check_finite(const char* what, const float* values, std::size_t count) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <string_view>
 
 #include "conse/error.hpp"
 #include "core/message.hpp"
@@ -14,6 +15,7 @@
 namespace conse {
 namespace {
 
+constexpr std::size_t kLengthSize = 8;             // of the header's length, with which a file begins
 constexpr std::size_t kLargestHeader = 16u << 20;  // ours are a few KB; the format's own cap is 100 MB
 constexpr std::size_t kDataAlignment = 4096, kTensorAlignment = 64;
 
@@ -158,11 +160,11 @@ Tensor read_tensor(HeaderReader& reader, const std::string& key) {
     return tensor;
 }
 
-void read_metadata(HeaderReader& reader, std::size_t header_begin, Safetensors& file) {
+void read_metadata(HeaderReader& reader, Safetensors& file) {
     reader.object([&](const std::string& key) {
         std::string value = reader.string();
         // Where the text begins, so that it can be patched in place; right for values without escapes.
-        file.metadata_offsets[key] = header_begin + reader.position() - 1 - value.size();
+        file.metadata_offsets[key] = kLengthSize + reader.position() - 1 - value.size();
         if (!file.metadata.emplace(key, std::move(value)).second) reader.fail("metadata '", key, "' comes twice");
     });
 }
@@ -200,7 +202,7 @@ Safetensors read_safetensors(const char* bytes, std::size_t size, const std::str
     Safetensors file;
     reader.object([&](const std::string& key) {
         if (key == "__metadata__") {
-            read_metadata(reader, 8, file);
+            read_metadata(reader, file);
         } else if (!file.tensors.emplace(key, read_tensor(reader, key)).second) {
             reader.fail("tensor '", key, "' comes twice");
         }

@@ -6,9 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace conse {

@@ -60,13 +60,12 @@ auto Selector<Element>::select(const KernelTable& kernels, const Element* row, s
     if (doubtful) check_values(row, n, domain, argument, row_number);
 
     constexpr std::size_t kChunk = 1024;  // columns gathered before the floor is raised
-    columns_.resize(kChunk + kSurveyLanes);
+    columns_.resize(kChunk);
     collector_.reset(std::max<std::size_t>(1, std::min(k, n)));
     Value floor = survey.floor;
-    for (std::size_t column = 0; column < n;) {
-        std::size_t found = 0;
-        column = collect_of(kernels, row)(row, column, std::min(n, column + kChunk), floor, columns_.data(), &found,
-                                          columns_.size());
+    for (std::size_t begin = 0; begin < n; begin += kChunk) {
+        const std::size_t found =
+            collect_of(kernels, row)(row, begin, std::min(n, begin + kChunk), floor, columns_.data());
         for (std::size_t i = 0; i < found; ++i) {
             const Value value = value_of(row[columns_[i]]);
             if (value < floor) continue;

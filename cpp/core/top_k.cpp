@@ -1,5 +1,5 @@
-#include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "conse/primitives.hpp"
 #include "core/arguments.hpp"

@@ -108,20 +108,20 @@ void survey(const Element* row, std::size_t n, std::size_t k, Survey<typename Co
 }
 
 template <class Element>
-std::size_t collect(const Element* row, std::size_t begin, std::size_t n, typename Compared<Element>::Value floor,
-                    std::uint32_t* ids, std::size_t* count, std::size_t capacity) {
+std::size_t collect(const Element* row, std::size_t begin, std::size_t end, typename Compared<Element>::Value floor,
+                    std::uint32_t* ids) {
     using Lanes = typename Compared<Element>::Lanes;
     const Lanes lowest = Lanes::broadcast(floor);
-    std::size_t found = *count, i = begin;
-    for (; i < n && found + 64 <= capacity; i += 64) {
+    std::size_t found = 0;
+    for (std::size_t i = begin; i < end; i += 64) {
         std::uint64_t mask = 0;
         for (std::size_t part = 0; part < 4; ++part) {
             const std::size_t at = i + 16 * part;
-            if (at + 16 <= n) {
+            if (at + 16 <= end) {
                 mask |= static_cast<std::uint64_t>(at_least(Lanes::load(row + at), lowest)) << (16 * part);
-            } else if (at < n) {
-                const std::uint32_t valid = (1u << (n - at)) - 1;
-                const std::uint32_t bits = at_least(Lanes::load_first(row + at, n - at), lowest) & valid;
+            } else if (at < end) {
+                const std::uint32_t valid = (1u << (end - at)) - 1;
+                const std::uint32_t bits = at_least(Lanes::load_first(row + at, end - at), lowest) & valid;
                 mask |= static_cast<std::uint64_t>(bits) << (16 * part);
             }
         }
@@ -129,8 +129,7 @@ std::size_t collect(const Element* row, std::size_t begin, std::size_t n, typena
             ids[found++] = static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(__builtin_ctzll(mask));
         }
     }
-    *count = found;
-    return i < n ? i : n;
+    return found;
 }
 
 // ---- combine ---------------------------------------------------------------------------------------------

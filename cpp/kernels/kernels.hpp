@@ -42,14 +42,11 @@ struct KernelTable {
     void (*survey_f32)(const float* row, std::size_t n, std::size_t k, Survey<float>* survey);
     void (*survey_f64)(const double* row, std::size_t n, std::size_t k, Survey<double>* survey);
 
-    // Appends the columns from `begin` on whose value is >= floor to ids[*count...], while there is room for
-    // 64 more; returns the column to go on from (n when the row is done). Capacity must exceed *count + 64.
-    std::size_t (*collect_f16)(const std::uint16_t* row, std::size_t begin, std::size_t n, float floor,
-                               std::uint32_t* ids, std::size_t* count, std::size_t capacity);
-    std::size_t (*collect_f32)(const float* row, std::size_t begin, std::size_t n, float floor, std::uint32_t* ids,
-                               std::size_t* count, std::size_t capacity);
-    std::size_t (*collect_f64)(const double* row, std::size_t begin, std::size_t n, double floor, std::uint32_t* ids,
-                               std::size_t* count, std::size_t capacity);
+    // Writes the columns of [begin, end) whose value is >= floor to ids, in ascending order; returns how many.
+    std::size_t (*collect_f16)(const std::uint16_t* row, std::size_t begin, std::size_t end, float floor,
+                               std::uint32_t* ids);
+    std::size_t (*collect_f32)(const float* row, std::size_t begin, std::size_t end, float floor, std::uint32_t* ids);
+    std::size_t (*collect_f64)(const double* row, std::size_t begin, std::size_t end, double floor, std::uint32_t* ids);
 
     // Combine. f[d] = sum_t weights[t] * embeddings[rows[t] * dimension + d] in float64, in the order of t;
     // f has room for a multiple of 16 and its tail is set to zero. squared_length reads that padded f.

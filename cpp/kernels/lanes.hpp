@@ -3,6 +3,9 @@
 // A struct of native vectors, not a 64-byte vector type: the latter spills on targets with smaller registers.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 namespace conse {
 namespace CONSE_TARGET_NAMESPACE {
 namespace {

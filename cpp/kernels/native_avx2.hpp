@@ -1,6 +1,8 @@
 // Registers of x86-64-v3: AVX2, FMA, F16C.
 #pragma once
 
+#include <cstdint>
+
 #include <immintrin.h>
 
 namespace conse {

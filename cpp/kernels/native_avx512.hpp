@@ -1,6 +1,8 @@
 // Registers of x86-64-v4: AVX-512 F, BW, CD, DQ, VL.
 #pragma once
 
+#include <cstdint>
+
 #include <immintrin.h>
 
 namespace conse {

@@ -1,6 +1,8 @@
 // "Registers" of one number, in plain C++, for every other CPU. Products and sums round separately.
 #pragma once
 
+#include <cstdint>
+
 #include "half.hpp"
 
 namespace conse {

@@ -1,6 +1,8 @@
 // Registers of armv8-a: Advanced SIMD, which every AArch64 CPU has, FMA and float16 loads included.
 #pragma once
 
+#include <cstdint>
+
 #include <arm_neon.h>
 
 namespace conse {

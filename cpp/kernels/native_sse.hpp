@@ -1,6 +1,8 @@
 // Registers of x86-64-v2: SSE4.2. There is no FMA: products and sums round separately.
 #pragma once
 
+#include <cstdint>
+
 #include <nmmintrin.h>
 
 #include "half.hpp"

@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from conse_fast._arrays import Array
     from conse_fast._names import Names
 
+    _Arrays = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
+else:
+    _Arrays = tuple
 
-class Ranking(tuple):  # type: ignore[type-arg]
+
+class Ranking(_Arrays):
     """Scores and label ids, best first: ``scores, indices = ranking``.
 
     Attributes:

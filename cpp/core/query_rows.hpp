@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
 
 #include "conse/matrix_view.hpp"
 #include "core/dtype.hpp"
