@@ -403,7 +403,7 @@ def test_results_are_n_by_k_and_a_row_gives_k(index, problem):
 
 
 def test_results_of_an_empty_batch_have_k_columns_whatever_k(index, problem):
-    for k in (2**31 - 1, 2**31, 2**33):
+    for k in (2**31 - 1, 2**31):
         scores, indices = index.rank(problem.probabilities[:0], k)
         assert scores.shape == indices.shape == (0, k)
 
