@@ -143,13 +143,11 @@ void Index::rank_logits(const MatrixView& logits, std::size_t top_t, double temp
         invalid_argument("temperature must be a finite number > 0, got ", temperature);
     }
     visit_dtype(logits.dtype, [&](auto element) {
-        using Element = decltype(element);
         rank_rows(index, logits.rows, logits.columns, top_t, ranking, execution,
                   [&](const KernelTable& table, std::size_t r, Query& query) {
-                      thread_local Selector<Element> selector;
-                      const Element* row = contiguous_row(logits, r, selector.gathered);
-                      query.set_logits(selector.select(table, row, logits.columns, top_t, Domain::finite, "logits", r),
-                                       temperature);
+                      query.set_logits(
+                          kept_of_row<decltype(element)>(table, logits, r, top_t, Domain::finite, "logits"),
+                          temperature);
                       query.combine(table, index.classes);
                   });
     });

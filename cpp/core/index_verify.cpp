@@ -17,7 +17,7 @@ constexpr float kOtherMachine = 1e-6f;
 class Verifier {
   public:
     Verifier(const IndexData& index, const std::string& name, const Execution& execution)
-        : index_(index), name_(name), execution_(execution), sizes_(level_sizes(index.n_blocks)) {}
+        : index_(index), name_(name), execution_(execution) {}
 
     void run() {
         const std::string expected = index_.file.metadata.find(kChecksumKey)->second, found = checksum_of(index_);
@@ -30,7 +30,7 @@ class Verifier {
         check_texts("label_ids", index_.label_ids);
         check_classes();
         check_blocks();
-        for (std::size_t level = 2; level < sizes_.size(); ++level) check_level(level);
+        for (std::size_t level = 2; level < index_.levels.size(); ++level) check_level(level);
     }
 
   private:
@@ -95,15 +95,19 @@ class Verifier {
         fail(what, " ", row, " has length ", found, " where ", expected, " is expected");
     }
 
+    // Of `dimension` numbers that are `stride` apart.
+    double length_of(const float* x, std::size_t stride) const {
+        double squares = 0;
+        for (std::size_t d = 0; d < index_.classes.dimension; ++d) {
+            squares += static_cast<double>(x[d * stride]) * static_cast<double>(x[d * stride]);
+        }
+        return std::sqrt(squares);
+    }
+
     void check_label_lengths(std::size_t block, std::size_t n_filled) const {
-        const float* tile = index_.label_tile(block);
         for (std::size_t lane = 0; lane < n_filled; ++lane) {
-            double squares = 0;
-            for (std::size_t d = 0; d < index_.classes.dimension; ++d) {
-                const double x = static_cast<double>(tile[d * kTileLanes + lane]);
-                squares += x * x;
-            }
-            check_length("label row", block * kTileLanes + lane, std::sqrt(squares), 1);
+            const double length = length_of(index_.label_tile(block) + lane, kTileLanes);
+            check_length("label row", block * kTileLanes + lane, length, 1);
         }
     }
 
@@ -111,12 +115,7 @@ class Verifier {
         const std::size_t n_classes = index_.classes.n_classes, dimension = index_.classes.dimension;
         check_finite("class_embeddings", index_.classes.data, n_classes * dimension);
         for (std::size_t c = 0; c < n_classes; ++c) {
-            double squares = 0;
-            for (std::size_t d = 0; d < dimension; ++d) {
-                const double x = static_cast<double>(index_.classes.data[c * dimension + d]);
-                squares += x * x;
-            }
-            check_length("class", c, std::sqrt(squares), index_.class_lengths[c]);
+            check_length("class", c, length_of(index_.classes.data + c * dimension, 1), index_.class_lengths[c]);
         }
     }
 
@@ -157,7 +156,7 @@ class Verifier {
                 check_label_lengths(block, n_filled);
                 table_tile(classes, dimension, index_.label_tile(block), scratch, computed.data());
                 if (!index_.compact()) check_table(block, computed.data());
-                if (sizes_.size() < 2) continue;
+                if (index_.levels.size() < 2) continue;
                 const float* tile = index_.compact() ? computed.data() : index_.table_tile(block);
                 check_maxima(1, block, tile, n_filled, index_.compact() ? kOtherMachine : 0, raised);
             }
@@ -166,8 +165,8 @@ class Verifier {
 
     void check_level(std::size_t level) const {
         std::vector<float> raised;
-        for (std::size_t child = 0; child < sizes_[level - 1]; ++child) {
-            const std::size_t n_lanes = std::min(kTileLanes, sizes_[level - 2] - child * kTileLanes);
+        for (std::size_t child = 0; child < index_.levels[level - 1].n_tiles; ++child) {
+            const std::size_t n_lanes = std::min(kTileLanes, index_.levels[level - 2].n_tiles - child * kTileLanes);
             check_maxima(level, child, index_.maxima_tile(level - 1, child), n_lanes, 0, raised);
         }
     }
@@ -175,7 +174,6 @@ class Verifier {
     const IndexData& index_;
     const std::string& name_;
     const Execution& execution_;
-    const std::vector<std::size_t> sizes_;
 };
 
 }  // namespace

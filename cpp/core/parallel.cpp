@@ -95,7 +95,7 @@ void run(std::size_t begin, std::size_t end, std::size_t grain, int n_threads, c
 // libgomp ends the process when the system refuses it a thread, so a generous wish is not passed on.
 int most_threads() {
 #if defined(_OPENMP)
-    return 4 * std::min(affinity_threads(), 1 << 16);
+    return 4 * affinity_threads();
 #else
     return 1;
 #endif
@@ -132,15 +132,17 @@ void detail::parallel_for(const Work& work, const Execution& execution, const vo
     const std::size_t grain = items_in(kMicrosecondsPerChunk, work);
     // Estimates can be wrong by a thousand, so the stretch between checkpoints begins short and follows the clock.
     std::size_t stretch = execution.checkpoint ? grain * static_cast<std::size_t>(4 * n_threads) : work.items;
-    for (std::size_t begin = 0, end = 0; begin < work.items; begin = end) {
-        if (begin > 0) execution.checkpoint(static_cast<double>(begin) / static_cast<double>(work.items));
-        end = begin + std::min(stretch, work.items - begin);
+    std::size_t begin = 0;
+    while (work.items - begin > stretch) {
         const auto started = std::chrono::steady_clock::now();
-        run(begin, end, grain, n_threads, body, call);
+        run(begin, begin + stretch, grain, n_threads, body, call);
         const std::chrono::duration<double, std::micro> taken = std::chrono::steady_clock::now() - started;
+        begin += stretch;
+        execution.checkpoint(static_cast<double>(begin) / static_cast<double>(work.items));
         const double growth = std::clamp(kMicrosecondsBetweenCheckpoints / std::max(taken.count(), 1.0), 0.01, 8.0);
         stretch = static_cast<std::size_t>(std::clamp(static_cast<double>(stretch) * growth, 1.0, 1e15));
     }
+    if (begin < work.items) run(begin, work.items, grain, n_threads, body, call);
 }
 
 }  // namespace conse

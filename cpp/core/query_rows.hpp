@@ -25,14 +25,22 @@ inline void prefetch_row(const MatrixView& x, std::size_t r) {
     for (std::size_t i = 0; i < n_bytes; i += kLine) __builtin_prefetch(row + i);
 }
 
+/// The top_t of row r, selected, while the next row is on its way. `argument` is for messages.
+template <class Element>
+const auto& kept_of_row(const KernelTable& kernels, const MatrixView& x, std::size_t r, std::size_t top_t,
+                        Domain domain, const char* argument) {
+    thread_local Selector<Element> selector;
+    const Element* row = contiguous_row(x, r, selector.gathered);
+    const auto& kept = selector.select(kernels, row, x.columns, top_t, domain, argument, r);
+    prefetch_row(x, r + 1);
+    return kept;
+}
+
 /// Selects the top_t of row r of probabilities and combines their embeddings into query.
 template <class Element>
 void query_of_row(const KernelTable& kernels, const MatrixView& probabilities, std::size_t r, std::size_t top_t,
                   const ClassEmbeddings& classes, Query& query) {
-    thread_local Selector<Element> selector;
-    const Element* row = contiguous_row(probabilities, r, selector.gathered);
-    query.set_weights(selector.select(kernels, row, probabilities.columns, top_t, Domain::weights, "probabilities", r));
-    prefetch_row(probabilities, r + 1);
+    query.set_weights(kept_of_row<Element>(kernels, probabilities, r, top_t, Domain::weights, "probabilities"));
     query.combine(kernels, classes);
 }
 
