@@ -76,8 +76,8 @@ class Splitter {
 // Half of the rows, in whole tiles of the highest level of the tree that divides them: a group of 32 blocks
 // that straddled a cut would have loose maxima.
 std::size_t left_half(std::size_t count) {
-    std::size_t unit = kTileLanes;
-    while (unit * kTileLanes < count) unit *= kTileLanes;
+    std::size_t unit = kBlockRows;
+    while (unit * kFanOut < count) unit *= kFanOut;
     const std::size_t units = (count + unit - 1) / unit;
     return (units + 1) / 2 * unit;
 }
@@ -92,7 +92,7 @@ void order_into_blocks(const float* units, std::size_t dimension, std::vector<st
     for (double done = 0; !clusters.empty();) {
         // A level halves the clusters, so about log2(clusters to come) levels are left.
         const double rows_per_cluster = static_cast<double>(rows.size()) / static_cast<double>(clusters.size());
-        const double next = done + (1 - done) / std::max(1.0, std::log2(rows_per_cluster / kTileLanes));
+        const double next = done + (1 - done) / std::max(1.0, std::log2(rows_per_cluster / kBlockRows));
         const Execution level = stage(execution, done, next);
         done = next;
         std::vector<Range> halves(2 * clusters.size());
@@ -101,7 +101,7 @@ void order_into_blocks(const float* units, std::size_t dimension, std::vector<st
                          Splitter splitter(units, dimension);
                          for (std::size_t i = first; i < last; ++i) {
                              const auto [begin, count] = clusters[i];
-                             if (count <= kTileLanes) continue;
+                             if (count <= kBlockRows) continue;
                              const std::size_t left = left_half(count);
                              splitter.split(rows.data() + begin, count, left);
                              halves[2 * i] = {begin, left};
@@ -110,7 +110,7 @@ void order_into_blocks(const float* units, std::size_t dimension, std::vector<st
                      });
         clusters.clear();
         for (const Range& half : halves) {
-            if (half.second > kTileLanes) clusters.push_back(half);
+            if (half.second > kBlockRows) clusters.push_back(half);
         }
     }
 }

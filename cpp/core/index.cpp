@@ -182,7 +182,7 @@ IndexInfo Index::info() const {
     info.n_rows = index.n_rows;
     info.dimension = index.classes.dimension;
     info.n_blocks = index.n_blocks;
-    info.block_rows = kTileLanes;
+    info.block_rows = kBlockRows;
     info.nbytes = index.image->size();
     info.compact = index.compact();
     info.normalize_classes = index.normalize_classes;

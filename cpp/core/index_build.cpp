@@ -1,12 +1,14 @@
 #include "core/index_build.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
 #include "core/arguments.hpp"
 #include "core/block_order.hpp"
 #include "core/index_sample.hpp"
+#include "core/maxima.hpp"
 #include "core/parallel.hpp"
 #include "core/table.hpp"
 #include "core/unit_rows.hpp"
@@ -75,6 +77,10 @@ class Builder {
         classes_ = unit_rows(input_.class_embeddings, "class_embeddings", options_.normalize_classes,
                              stage(execution_, 0, 0.01));
         labels_ = unit_rows(input_.label_embeddings, "label_embeddings", true, stage(execution_, 0.01, 0.05));
+        for (const double length : classes_.lengths) {
+            class_lengths_.push_back(length > 0 && options_.normalize_classes ? 1 : length);
+        }
+        maxima_exponent_ = maxima_exponent(class_lengths_);
         order_rows();
         const SafetensorsPlan plan = make_plan();
         if (options_.path.empty()) {
@@ -113,33 +119,34 @@ class Builder {
             const Execution ordering = seen ? stage(execution_, 0.05, 0.1) : stage(execution_, 0.1, 0.3);
             order_into_blocks(labels_.data.data(), dimension(), rows, ordering);
             slots_.insert(slots_.end(), rows.begin(), rows.end());
-            slots_.resize((slots_.size() + kTileLanes - 1) / kTileLanes * kTileLanes, kPadding);
+            slots_.resize((slots_.size() + kBlockRows - 1) / kBlockRows * kBlockRows, kPadding);
         }
-        if (slots_.empty()) slots_.resize(kTileLanes, kPadding);
+        if (slots_.empty()) slots_.resize(kBlockRows, kPadding);
     }
 
     SafetensorsPlan make_plan() const {
         const auto yes_or_no = [](bool flag) { return flag ? "true" : "false"; };
-        const std::size_t n_blocks = slots_.size() / kTileLanes;
+        const std::size_t n_blocks = slots_.size() / kBlockRows;
         SafetensorsPlan plan;
         plan.add_metadata("format", kFormatName);
         plan.add_metadata("format_version", kFormatVersion);
         plan.add_metadata("producer", "conse_fast " CONSE_VERSION);
         plan.add_metadata(kChecksumKey, "0000000000000000");
         plan.add_metadata(kScoredFractionKey, kUnknownFraction);
-        plan.add_metadata("block_rows", std::to_string(kTileLanes));
+        plan.add_metadata("block_rows", std::to_string(kBlockRows));
+        plan.add_metadata(kMaximaExponentKey, std::to_string(maxima_exponent_));
         plan.add_metadata("n_rows", std::to_string(n_rows_));
         plan.add_metadata("normalize_classes", yes_or_no(options_.normalize_classes));
         plan.add_metadata("repeated_labels", yes_or_no(repeated_labels_));
-        plan.add_tensor("label_embeddings", "F32", {n_blocks, dimension(), kTileLanes});
+        plan.add_tensor("label_embeddings", "F32", {n_blocks, dimension(), kBlockRows});
         plan.add_tensor("class_embeddings", "F32", {n_classes(), dimension()});
         plan.add_tensor("class_lengths", "F64", {n_classes()});
-        if (!options_.compact) plan.add_tensor("table", "F32", {n_blocks, n_classes(), kTileLanes});
+        if (!options_.compact) plan.add_tensor("table", "F32", {n_blocks, n_classes(), kBlockRows});
         const std::vector<std::size_t> sizes = level_sizes(n_blocks);
         for (std::size_t level = 1; level < sizes.size(); ++level) {
-            plan.add_tensor(maxima_name(level), "F32", {sizes[level], n_classes(), kTileLanes});
+            plan.add_tensor(maxima_name(level), "I16", {sizes[level], n_classes(), kFanOut});
         }
-        plan.add_tensor("row_label", "I32", {n_blocks, kTileLanes});
+        plan.add_tensor("row_label", "I32", {n_blocks, kBlockRows});
         plan.add_tensor("label_class", "I32", {n_labels_});
         for (const auto& [name, texts] : texts_of(input_)) {
             if (texts->offsets == nullptr) continue;
@@ -168,8 +175,7 @@ class Builder {
         file_ = read_safetensors(image.data(), image.size(), "the new index");
         std::copy(classes_.data.begin(), classes_.data.end(), tensor<float>("class_embeddings"));
         for (std::size_t c = 0; c < n_classes(); ++c) {
-            const double length = classes_.lengths[c];
-            tensor<double>("class_lengths")[c] = length > 0 && options_.normalize_classes ? 1 : length;
+            tensor<double>("class_lengths")[c] = class_lengths_[c];
         }
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             tensor<std::int32_t>("row_label")[i] =
@@ -184,51 +190,52 @@ class Builder {
             for (std::size_t i = 0; i <= texts->count; ++i) offsets[i] = texts->offsets[i] - first;
         }
         fill_blocks();
-        const std::vector<std::size_t> sizes = level_sizes(slots_.size() / kTileLanes);
+        const std::vector<std::size_t> sizes = level_sizes(slots_.size() / kBlockRows);
         for (std::size_t level = 2; level < sizes.size(); ++level) fill_level(level, sizes);
     }
 
-    // Label tiles, table and the first level of maxima, block by block.
+    // Label embeddings, table and the first level of maxima, block by block.
     void fill_blocks() {
-        const std::size_t n_blocks = slots_.size() / kTileLanes, tile_size = n_classes() * kTileLanes;
-        float* label_tiles = tensor<float>("label_embeddings");
+        const std::size_t n_blocks = slots_.size() / kBlockRows, block_size = n_classes() * kBlockRows;
+        float* label_embeddings = tensor<float>("label_embeddings");
         float* table = options_.compact ? nullptr : tensor<float>("table");
-        float* maxima = n_blocks > 1 ? tensor<float>(maxima_name(1)) : nullptr;
+        std::int16_t* maxima = n_blocks > kTopTiles ? tensor<std::int16_t>(maxima_name(1)) : nullptr;
+        const double step = std::ldexp(1.0, maxima_exponent_);
         const ClassMatrix classes = class_matrix({classes_.data.data(), n_classes(), dimension(), nullptr});
         const Work work{n_blocks, 0.005 * static_cast<double>(n_classes() * dimension())};
         parallel_for(work, stage(execution_, 0.3, 0.97), [&](std::size_t begin, std::size_t end) {
             std::vector<double> scratch;
-            std::vector<float> spare(table ? 0 : tile_size);
+            std::vector<float> spare(table ? 0 : block_size);
             for (std::size_t block = begin; block < end; ++block) {
-                float* label_tile = label_tiles + block * dimension() * kTileLanes;
-                float* tile = table ? table + block * tile_size : spare.data();
-                const std::size_t n_filled = transpose_block(block, label_tile);
-                table_tile(classes, dimension(), label_tile, scratch, tile);
-                if (maxima) raise_maxima(tile, n_classes(), n_filled, maxima + lane_offset(block));
+                float* labels = label_embeddings + block * dimension() * kBlockRows;
+                float* scores = table ? table + block * block_size : spare.data();
+                const std::size_t n_filled = transpose_block(block, labels);
+                table_block(classes, dimension(), labels, scratch, scores);
+                if (maxima) raise_block(scores, n_classes(), n_filled, step, maxima + lane_offset(block));
             }
         });
     }
 
     // Where lane `child` of the level above begins: tile child / 32, lane child % 32.
     std::size_t lane_offset(std::size_t child) const {
-        return child / kTileLanes * n_classes() * kTileLanes + child % kTileLanes;
+        return child / kFanOut * n_classes() * kFanOut + child % kFanOut;
     }
 
     void fill_level(std::size_t level, const std::vector<std::size_t>& sizes) {
-        const float* below = tensor<float>(maxima_name(level - 1));
-        float* maxima = tensor<float>(maxima_name(level));
+        const auto* below = tensor<std::int16_t>(maxima_name(level - 1));
+        auto* maxima = tensor<std::int16_t>(maxima_name(level));
         for (std::size_t child = 0; child < sizes[level - 1]; ++child) {
-            const std::size_t n_filled = std::min(kTileLanes, sizes[level - 2] - child * kTileLanes);
-            raise_maxima(below + child * n_classes() * kTileLanes, n_classes(), n_filled, maxima + lane_offset(child));
+            const std::size_t n_filled = std::min(kFanOut, sizes[level - 2] - child * kFanOut);
+            raise_tile(below + child * n_classes() * kFanOut, n_classes(), n_filled, maxima + lane_offset(child));
         }
     }
 
-    // Writes the block's rows as (dimension, 32) and returns how many there are; padding stays zero.
-    std::size_t transpose_block(std::size_t block, float* tile) const {
+    // Writes the block's rows as (dimension, 16) and returns how many there are; padding stays zero.
+    std::size_t transpose_block(std::size_t block, float* out) const {
         std::size_t lane = 0;
-        for (; lane < kTileLanes && slots_[block * kTileLanes + lane] != kPadding; ++lane) {
-            const float* row = labels_.data.data() + slots_[block * kTileLanes + lane] * dimension();
-            for (std::size_t d = 0; d < dimension(); ++d) tile[d * kTileLanes + lane] = row[d];
+        for (; lane < kBlockRows && slots_[block * kBlockRows + lane] != kPadding; ++lane) {
+            const float* row = labels_.data.data() + slots_[block * kBlockRows + lane] * dimension();
+            for (std::size_t d = 0; d < dimension(); ++d) out[d * kBlockRows + lane] = row[d];
         }
         return lane;
     }
@@ -252,6 +259,8 @@ class Builder {
     std::vector<std::int32_t> row_label_;    // empty: row r is label r
     std::vector<std::int32_t> label_class_;  // (labels)
     UnitRows classes_, labels_;
+    std::vector<double> class_lengths_;  // as stored
+    int maxima_exponent_ = 0;
     std::vector<std::uint32_t> slots_;
     std::size_t n_rows_ = 0;
     bool repeated_labels_ = false;

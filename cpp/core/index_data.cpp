@@ -1,5 +1,6 @@
 #include "core/index_data.hpp"
 
+#include <cmath>
 #include <cstdio>
 
 #include "conse/error.hpp"
@@ -10,6 +11,7 @@ namespace conse {
 namespace {
 
 constexpr std::size_t kChecksumDigits = 16;
+constexpr int kMostExponent = 70;  // class lengths lie between 1e-15 and 1e15
 
 // Finds tensors and metadata of one file; every failure names the file.
 class Contents {
@@ -40,6 +42,15 @@ class Contents {
             fail("metadata '", key, "' is '", text, "'; expected a count");
         }
         return static_cast<std::size_t>(std::stoull(text));
+    }
+
+    // Of a power of two whose product with any weight and any maximum is an ordinary float32.
+    int exponent(const char* key) const {
+        const std::string& text = metadata(key);
+        for (int candidate = -kMostExponent; candidate <= kMostExponent; ++candidate) {
+            if (text == std::to_string(candidate)) return candidate;
+        }
+        fail("metadata '", key, "' is '", text, "'; expected a whole number from -", kMostExponent, " to ", kMostExponent);
     }
 
     void check_fraction(const char* key) const {
@@ -101,7 +112,7 @@ void check_version(const Contents& contents, const Safetensors& file) {
                       "; build it anew from its embeddings with ConseIndex.build");
     }
     const std::string& lanes = contents.metadata("block_rows");
-    if (lanes != std::to_string(kTileLanes)) contents.fail("blocks of ", lanes, " rows; expected ", kTileLanes);
+    if (lanes != std::to_string(kBlockRows)) contents.fail("blocks of ", lanes, " rows; expected ", kBlockRows);
     if (contents.metadata(kChecksumKey).size() != kChecksumDigits) contents.fail("its checksum needs 16 digits");
 }
 
@@ -109,7 +120,7 @@ void check_version(const Contents& contents, const Safetensors& file) {
 
 std::vector<std::size_t> level_sizes(std::size_t n_blocks) {
     std::vector<std::size_t> sizes{n_blocks};
-    while (sizes.back() > 1) sizes.push_back((sizes.back() + kTileLanes - 1) / kTileLanes);
+    while (sizes.back() > kTopTiles) sizes.push_back((sizes.back() + kFanOut - 1) / kFanOut);
     return sizes;
 }
 
@@ -133,17 +144,18 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
         contents.fail("ids do not fit in 31 bits");
     }
     index->class_lengths = contents.data<double>("class_lengths", "F64", {n_classes});
-    index->label_embeddings = contents.data<float>("label_embeddings", "F32", {index->n_blocks, dimension, kTileLanes});
+    index->label_embeddings = contents.data<float>("label_embeddings", "F32", {index->n_blocks, dimension, kBlockRows});
     if (contents.find("table") != nullptr) {
-        index->table = contents.data<float>("table", "F32", {index->n_blocks, n_classes, kTileLanes});
+        index->table = contents.data<float>("table", "F32", {index->n_blocks, n_classes, kBlockRows});
     }
     const std::vector<std::size_t> sizes = level_sizes(index->n_blocks);
     index->levels.push_back({nullptr, index->n_blocks});
     for (std::size_t level = 1; level < sizes.size(); ++level) {
-        const float* maxima = contents.data<float>(maxima_name(level), "F32", {sizes[level], n_classes, kTileLanes});
-        index->levels.push_back({maxima, sizes[level]});
+        const std::string name = maxima_name(level);
+        index->levels.push_back(
+            {contents.data<std::int16_t>(name, "I16", {sizes[level], n_classes, kFanOut}), sizes[level]});
     }
-    index->row_label = contents.data<std::int32_t>("row_label", "I32", {index->n_blocks, kTileLanes});
+    index->row_label = contents.data<std::int32_t>("row_label", "I32", {index->n_blocks, kBlockRows});
     index->label_class = contents.data<std::int32_t>("label_class", "I32", {index->n_labels});
     index->class_names = contents.texts("class_names", n_classes);
     index->class_ids = contents.texts("class_ids", n_classes);
@@ -154,6 +166,7 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     index->repeated_labels = contents.flag("repeated_labels");
     index->classes = {contents.data<float>("class_embeddings", "F32", {n_classes, dimension}), n_classes, dimension,
                       index->normalize_classes ? nullptr : index->class_lengths};
+    index->maxima_step = std::ldexp(1.0f, contents.exponent(kMaximaExponentKey));
     contents.check_fraction(kScoredFractionKey);
     contents.metadata("producer");
     return index;

@@ -1,6 +1,7 @@
 // An index as typed pointers into its image, and the names that the file format gives to things.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,17 +15,20 @@
 namespace conse {
 
 inline constexpr const char* kFormatName = "conse_fast.index";
-inline constexpr const char* kFormatVersion = "1";
+inline constexpr const char* kFormatVersion = "2";
 inline constexpr const char* kChecksumKey = "checksum.xxh64";
 inline constexpr const char* kScoredFractionKey = "scored_fraction";
+inline constexpr const char* kMaximaExponentKey = "maxima_exponent";
 
-/// A tree of tiles with 32 lanes each. Level 0 are the blocks of 32 label rows; lane j of tile i on level n
-/// is the largest value, class by class, of tile 32 i + j on level n - 1. The last level has one tile, the
-/// root.
+/// A tree. Level 0 are the blocks of 16 label rows; lane j of tile i on level n bounds, class by class, the values of
+/// tile 32 i + j on level n - 1, in whole steps. The last level has at most kTopTiles tiles.
 struct Level {
-    const float* maxima;  // (n_tiles, n_classes, 32); null on level 0
+    const std::int16_t* maxima;  // (n_tiles, n_classes, 32); null on level 0
     std::size_t n_tiles;
 };
+
+/// Two tiles are bounded as fast as one and its parent are.
+inline constexpr std::size_t kTopTiles = 2;
 
 /// Tiles per level for so many blocks.
 std::vector<std::size_t> level_sizes(std::size_t n_blocks);
@@ -38,20 +42,25 @@ struct IndexData {
     bool normalize_classes = true, repeated_labels = false;
     ClassEmbeddings classes{};
     const double* class_lengths = nullptr;    // (n_classes) of the stored class embeddings
-    const float* label_embeddings = nullptr;  // (n_blocks, dimension, 32): unit rows, transposed in each block
-    const float* table = nullptr;             // (n_blocks, n_classes, 32) class . label; null in the compact form
+    const float* label_embeddings = nullptr;  // (n_blocks, dimension, 16): unit rows, transposed in each block
+    const float* table = nullptr;             // (n_blocks, n_classes, 16) class . label; null in the compact form
     std::vector<Level> levels;
-    const std::int32_t* row_label = nullptr;    // (n_blocks, 32): the label that owns the row, -1 for padding
+    float maxima_step = 0;                      // what one unit of the maxima is worth: a power of two
+    const std::int32_t* row_label = nullptr;    // (n_blocks, 16): the label that owns the row, -1 for padding
     const std::int32_t* label_class = nullptr;  // (n_labels): class id or -1
     TextView class_names, class_ids, label_names, label_ids;
 
     bool compact() const { return table == nullptr; }
-    const float* label_tile(std::size_t block) const {
-        return label_embeddings + block * classes.dimension * kTileLanes;
+    const float* label_block(std::size_t block) const {
+        return label_embeddings + block * classes.dimension * kBlockRows;
     }
-    const float* table_tile(std::size_t block) const { return table + block * classes.n_classes * kTileLanes; }
-    const float* maxima_tile(std::size_t level, std::size_t tile) const {
-        return levels[level].maxima + tile * classes.n_classes * kTileLanes;
+    const float* table_block(std::size_t block) const { return table + block * classes.n_classes * kBlockRows; }
+    const std::int16_t* maxima_tile(std::size_t level, std::size_t tile) const {
+        return levels[level].maxima + tile * classes.n_classes * kFanOut;
+    }
+    /// Children of a tile, which stands on level 1 or above.
+    std::size_t n_children(std::size_t level, std::size_t tile) const {
+        return std::min(kFanOut, levels[level - 1].n_tiles - tile * kFanOut);
     }
 };
 

@@ -9,23 +9,31 @@ namespace {
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
-// By how much a score from the embeddings may exceed a bound from the maxima, u = 2^-24 being float32's
-// unit roundoff and W = sum_t w_t ||s_t||:
+// Weights below this are left out. Times any step of the maxima they would leave float32's ordinary numbers, and what
+// they could add to a score, 2^-100 of a class's length, is nothing.
+float smallest_weight(const IndexData& index) {
+    return std::ldexp(0x1p-115f, -std::ilogb(index.maxima_step));
+}
+
+// By how much a score may exceed a bound. Nothing when both are the same operations on the same weights. Otherwise,
+// u = 2^-24 being float32's unit roundoff and W = sum_t w_t ||s_t||:
 //   bound:  sum of T products in runs of 32 rounds at most 1 + min(T, 32) + ceil(T / 32) times per term, the
 //           table entry behind a maximum once, the weight once: each u * W;
-//   score:  likewise over the dimensions, the direction's component once; u * ||f/||f|| || ||label|| = u.
-// The factor covers second-order terms and lengths that are 1 only up to rounding.
-double bound_slack(const Query& query, const IndexData& index) {
-    constexpr double kUnitRoundoff = 0x1p-24, kSecondOrder = 1.01;
+//   score:  likewise; from the embeddings over the dimensions, the direction's component rounded once:
+//           u * ||f/||f|| || ||label|| = u;
+//   rest:   the classes that the bound leaves out, at most the length of their part of f / ||f||.
+// The factors cover second-order terms and lengths that are 1 only up to rounding.
+double bound_slack(const Query& query, const IndexData& index, Arithmetic arithmetic) {
+    constexpr double kUnitRoundoff = 0x1p-24, kSecondOrder = 1.01, kRoundedLength = 1.00001;
+    const std::size_t n_terms = query.weights().size(), n_bound_terms = query.n_bound_terms();
+    if (arithmetic == Arithmetic::table && n_terms == n_bound_terms) return 0;
     const auto roundings = [](std::size_t n) {
         return 3 + static_cast<double>(std::min(n, kRunTerms) + (n + kRunTerms - 1) / kRunTerms);
     };
-    double mass = 0;
-    for (std::size_t t = 0; t < query.classes().size(); ++t) {
-        mass += query.shares()[t] / query.length() * index.class_lengths[query.classes()[t]];
-    }
-    const double of_bound = roundings(query.classes().size()) * mass, of_score = roundings(index.classes.dimension);
-    return kSecondOrder * kUnitRoundoff * (of_bound + of_score);
+    const double of_score =
+        arithmetic == Arithmetic::table ? roundings(n_terms) * query.mass() : roundings(index.classes.dimension);
+    const double of_bound = roundings(n_bound_terms) * query.mass();
+    return kSecondOrder * kUnitRoundoff * (of_bound + of_score) + kRoundedLength * query.rest();
 }
 
 }  // namespace
@@ -38,55 +46,98 @@ Arithmetic choose_arithmetic(const IndexData& index, std::size_t top_t) {
 // A bound at the floor is followed: a label of equal score and lower id may hide there.
 float Search::lowest_bound() const {
     if (slack_ == 0) return best_.floor();
-    return std::nextafter(best_.floor() - slack_, -std::numeric_limits<float>::infinity());
+    return std::nextafter(best_.floor() - slack_, kNothing);
 }
 
-// Bounds the children of a tile of maxima and lets them wait.
-void Search::open(std::uint32_t level, std::uint32_t tile) {
+// Bounds the children of a tile; lanes without a child never matter.
+Search::OpenTile& Search::open(Node node) {
     open_tiles_.emplace_back();
-    OpenTile& opened = open_tiles_.back();
-    opened.level = level;
-    opened.tile = tile;
-    kernels_->score_tile(query_->weights().data(), query_->classes().data(), query_->weights().size(),
-                         index_->maxima_tile(level, tile), 0, opened.bounds);
-    const std::size_t n_children = index_->levels[level - 1].n_tiles - tile * kTileLanes;
-    for (std::size_t lane = n_children; lane < kTileLanes; ++lane) opened.bounds[lane] = kNothing;
-    wait_for_best_lane(static_cast<std::uint32_t>(open_tiles_.size() - 1));
+    OpenTile& tile = open_tiles_.back();
+    tile.node = node;
+    tile.visited = tile.count = 0;
+    kernels_->bound_tile(query_->weights().data(), query_->classes().data(), query_->n_bound_terms(),
+                         index_->maxima_tile(node.level, node.id), index_->maxima_step, tile.bounds);
+    const std::size_t n_children = index_->n_children(node.level, node.id);
+    for (std::size_t lane = n_children; lane < kFanOut; ++lane) tile.bounds[lane] = kNothing;
+    return tile;
 }
 
-void Search::wait_for_best_lane(std::uint32_t opened) {
-    OpenTile& tile = open_tiles_[opened];
+// Opens a tile on the way down. The way leads to its best child unless another tile's beat it.
+void Search::pass(Node node) {
+    const OpenTile& tile = open(node);
     float bound;
-    tile.best_lane = kernels_->best_lane(tile.bounds, &bound);
-    // Not "<": a NaN, which only a damaged file can hold, must end the wait too.
-    if (!(bound >= lowest_bound()) || bound == kNothing) return;
-    prefetch(tile.level - 1, tile.tile * kTileLanes + tile.best_lane);
-    heap_.push_back({bound, opened});
+    const std::uint32_t lane = kernels_->best_lane(tile.bounds, &bound);
+    // Not "<=": a bound that is not a number, which only a damaged file can bring about, must not be followed.
+    if (!(bound > below_bound_)) return;
+    below_bound_ = bound;
+    below_from_ = static_cast<std::uint32_t>(open_tiles_.size() - 1);
+    below_lane_ = lane;
+}
+
+// One node down; after the block at the bottom the passed tiles are put in order.
+void Search::descend() {
+    OpenTile& from = open_tiles_[below_from_];
+    const Node node = from.child(below_lane_);
+    from.bounds[below_lane_] = below_bound_ = kNothing;
+    if (node.level > 0) {
+        pass(node);
+    } else {
+        score_block(node.id);
+    }
+    descending_ = below_bound_ != kNothing;
+    if (descending_) return prefetch(open_tiles_[below_from_].child(below_lane_));
+    current_ = 0;
+    for (std::uint32_t opened = 0; opened < open_tiles_.size(); ++opened) order(opened);
+    choose_current();
+}
+
+// Finds the children that can matter. The current tile never waits in the heap.
+void Search::order(std::uint32_t opened) {
+    OpenTile& tile = open_tiles_[opened];
+    tile.count = kernels_->order_lanes(tile.bounds, lowest_bound(), tile.lanes);
+    if (opened == current_ || tile.exhausted()) return;
+    heap_.push_back({tile.next_bound(), opened});
     std::push_heap(heap_.begin(), heap_.end());
 }
 
-// The rows of the first classes in a node's tile: few lines far from each other, which no hardware foresees.
-void Search::prefetch(std::uint32_t level, std::size_t tile) const {
-    constexpr std::size_t kMostRows = 16;
-    if (level == 0 && arithmetic_ == Arithmetic::embeddings) return;
-    const float* data = level > 0 ? index_->maxima_tile(level, tile) : index_->table_tile(tile);
-    const std::size_t n_rows = std::min(query_->weights().size(), kMostRows);
-    for (std::size_t t = 0; t < n_rows; ++t) {
-        const float* row = data + query_->classes()[t] * kTileLanes;
-        __builtin_prefetch(row);
-        __builtin_prefetch(row + kTileLanes / 2);
+// Changes places with the best tile of the heap if that promises more.
+void Search::choose_current() {
+    const OpenTile& tile = open_tiles_[current_];
+    if (!heap_.empty() && (tile.exhausted() || tile.next_bound() < heap_.front().bound)) {
+        const std::uint32_t better = heap_.front().opened;
+        std::pop_heap(heap_.begin(), heap_.end());
+        heap_.pop_back();
+        if (!tile.exhausted()) {
+            heap_.push_back({tile.next_bound(), current_});
+            std::push_heap(heap_.begin(), heap_.end());
+        }
+        current_ = better;
+    }
+    if (!open_tiles_[current_].exhausted()) prefetch(open_tiles_[current_].next());
+}
+
+// The lines of the first classes in a node: few and far from each other, which no hardware foresees.
+void Search::prefetch(Node node) const {
+    constexpr std::size_t kMostLines = 16, kLine = 64;
+    static_assert(kBlockRows * sizeof(float) == kLine && kFanOut * sizeof(std::int16_t) == kLine, "a line per class");
+    if (node.level == 0 && arithmetic_ == Arithmetic::embeddings) return;
+    const void* data =
+        node.level > 0 ? static_cast<const void*>(index_->maxima_tile(node.level, node.id)) : index_->table_block(node.id);
+    const std::size_t n_lines = std::min(query_->weights().size(), kMostLines);
+    for (std::size_t t = 0; t < n_lines; ++t) {
+        __builtin_prefetch(static_cast<const char*>(data) + query_->classes()[t] * kLine);
     }
 }
 
 void Search::score_block(std::size_t block) {
-    float scores[kTileLanes];
+    float scores[kBlockRows];
     std::uint32_t mask =
         arithmetic_ == Arithmetic::table
-            ? kernels_->score_tile(query_->weights().data(), query_->classes().data(), query_->weights().size(),
-                                   index_->table_tile(block), best_.floor(), scores)
-            : kernels_->score_plain_tile(query_->direction().data(), index_->classes.dimension,
-                                         index_->label_tile(block), best_.floor(), scores);
-    const std::int32_t* labels = index_->row_label + block * kTileLanes;
+            ? kernels_->score_block(query_->weights().data(), query_->classes().data(), query_->weights().size(),
+                                    index_->table_block(block), best_.floor(), scores)
+            : kernels_->score_plain_block(query_->direction().data(), index_->classes.dimension,
+                                          index_->label_block(block), best_.floor(), scores);
+    const std::int32_t* labels = index_->row_label + block * kBlockRows;
     for (; mask != 0; mask &= mask - 1) {
         const int lane = __builtin_ctz(mask);
         // Padding, and whatever else a damaged file may hold, is rejected here.
@@ -99,40 +150,49 @@ void Search::score_block(std::size_t block) {
 
 void Search::begin(const KernelTable& kernels, const IndexData& index, Arithmetic arithmetic, Query& query,
                    std::size_t k) {
-    query.make_weights();
+    query.make_weights(smallest_weight(index));
     if (arithmetic == Arithmetic::embeddings) query.make_direction();
     kernels_ = &kernels;
     index_ = &index;
     arithmetic_ = arithmetic;
     query_ = &query;
-    slack_ = arithmetic_ == Arithmetic::table ? 0 : static_cast<float>(bound_slack(query, *index_));
+    slack_ = static_cast<float>(bound_slack(query, index, arithmetic));
     best_.reset(std::min(k, index_->n_labels), index_->repeated_labels);
     blocks_scored_ = 0;
     heap_.clear();
     open_tiles_.clear();
-    const auto root_level = static_cast<std::uint32_t>(index_->levels.size() - 1);
-    if (root_level == 0) {
-        score_block(0);
-    } else {
-        open(root_level, 0);
+    current_ = 0;
+    below_bound_ = kNothing;
+    const auto top = static_cast<std::uint32_t>(index.levels.size() - 1);
+    for (std::uint32_t id = 0; id < index.levels[top].n_tiles; ++id) {
+        if (top == 0) {
+            score_block(id);
+        } else {
+            pass({top, id});
+        }
     }
+    descending_ = below_bound_ != kNothing;
+    if (descending_) prefetch(open_tiles_[below_from_].child(below_lane_));
 }
 
 bool Search::step() {
-    if (heap_.empty()) return false;
-    const Waiting best = heap_.front();
-    if (best.bound < lowest_bound()) return false;  // the highest bound of all that is left
-    std::pop_heap(heap_.begin(), heap_.end());
-    heap_.pop_back();
-    OpenTile& from = open_tiles_[best.opened];
-    const std::uint32_t level = from.level - 1, tile = from.tile * kTileLanes + from.best_lane;
-    from.bounds[from.best_lane] = kNothing;
-    wait_for_best_lane(best.opened);
-    if (level > 0) {
-        open(level, tile);
-    } else {
-        score_block(tile);
+    if (descending_) {
+        descend();
+        return true;
     }
+    if (open_tiles_.empty()) return false;
+    OpenTile& tile = open_tiles_[current_];
+    // The highest bound of all that is left.
+    if (tile.exhausted() || tile.next_bound() < lowest_bound()) return false;
+    const Node node = tile.next();
+    ++tile.visited;
+    if (node.level == 0) {
+        score_block(node.id);
+    } else {
+        open(node);
+        order(static_cast<std::uint32_t>(open_tiles_.size() - 1));
+    }
+    choose_current();
     return true;
 }
 

@@ -20,6 +20,9 @@ Arithmetic choose_arithmetic(const IndexData& index, std::size_t top_t);
 
 /// One search; what it needs of memory is kept from query to query. It goes in steps, each of which ends by asking
 /// for the memory that the next one reads: a thread that advances several searches in turn never waits for it.
+///
+/// First it descends to the block that promises most; then it visits, the highest bound first, the children of the tiles
+/// that it passed and all that they lead to. The block's floor has by then excluded most of them.
 class Search {
   public:
     /// Begins to look for the k best labels (or all, if there are fewer) of a query that has a direction. All that is
@@ -35,22 +38,38 @@ class Search {
     std::size_t blocks_scored() const { return blocks_scored_; }  // since begin()
 
   private:
-    // A tile of maxima whose lanes are bounds of nodes that wait to be visited; a visited lane is -infinity.
-    struct OpenTile {
-        float bounds[kTileLanes];
-        std::uint32_t level, tile, best_lane;
+    // A block (level 0) or a tile of maxima.
+    struct Node {
+        std::uint32_t level, id;
     };
-    // The best waiting bound of open tile `opened`; a heap of these has one entry per open tile, not per node.
+    // A tile whose children have bounds, and the order in which those that can matter are visited.
+    struct OpenTile {
+        Node node;
+        std::uint32_t visited, count;  // of `lanes`
+        float bounds[kFanOut];
+        std::uint8_t lanes[kFanOut];
+
+        bool exhausted() const { return visited == count; }
+        float next_bound() const { return bounds[lanes[visited]]; }
+        Node next() const { return child(lanes[visited]); }
+        Node child(std::uint32_t lane) const {
+            return {node.level - 1, node.id * static_cast<std::uint32_t>(kFanOut) + lane};
+        }
+    };
+    // An open tile that is not the current one.
     struct Waiting {
         float bound;
         std::uint32_t opened;
         bool operator<(const Waiting& other) const { return bound < other.bound; }
     };
 
-    void open(std::uint32_t level, std::uint32_t tile);
-    void wait_for_best_lane(std::uint32_t opened);
-    void prefetch(std::uint32_t level, std::size_t tile) const;
+    void descend();
+    void pass(Node node);
+    void order(std::uint32_t opened);
+    void choose_current();
+    OpenTile& open(Node node);
     void score_block(std::size_t block);
+    void prefetch(Node node) const;
     float lowest_bound() const;
 
     const KernelTable* kernels_ = nullptr;
@@ -59,6 +78,10 @@ class Search {
     const Query* query_ = nullptr;
     std::vector<OpenTile> open_tiles_;
     std::vector<Waiting> heap_;
+    bool descending_ = false;
+    float below_bound_ = 0;  // of the child where the descent goes on
+    std::uint32_t below_from_ = 0, below_lane_ = 0;
+    std::uint32_t current_ = 0;  // the open tile with the highest next bound
     Collector<float> best_;
     float slack_ = 0;
     std::size_t blocks_scored_ = 0;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "conse/error.hpp"
+#include "core/maxima.hpp"
 #include "core/message.hpp"
 #include "core/parallel.hpp"
 #include "core/table.hpp"
@@ -11,7 +12,8 @@
 namespace conse {
 namespace {
 
-// The table is computed again, perhaps on another machine than the one that built it, so the last bit may differ.
+// The table is computed again, perhaps on another machine than the one that built it, so the last bit may differ, and
+// with it the step that a maximum is rounded up to.
 constexpr float kOtherMachine = 1e-6f;
 
 class Verifier {
@@ -44,7 +46,7 @@ class Verifier {
         std::vector<char> met(index_.n_labels);
         std::size_t n_rows = 0;
         bool repeated = false;
-        for (std::size_t i = 0; i < index_.n_blocks * kTileLanes; ++i) {
+        for (std::size_t i = 0; i < index_.n_blocks * kBlockRows; ++i) {
             const std::int32_t label = index_.row_label[i];
             if (label < -1 || label >= n_labels) fail("row_label[", i, "] is ", label, " with ", n_labels, " labels");
             if (label < 0) continue;
@@ -77,11 +79,11 @@ class Verifier {
 
     // How many rows a block holds; padding must follow them, and all must be of seen labels, or none.
     std::size_t lanes_filled(std::size_t block) const {
-        const std::int32_t* labels = index_.row_label + block * kTileLanes;
+        const std::int32_t* labels = index_.row_label + block * kBlockRows;
         const auto is_seen = [&](std::int32_t label) { return index_.label_class[label] >= 0; };
         std::size_t n_filled = 0;
-        while (n_filled < kTileLanes && labels[n_filled] >= 0) ++n_filled;
-        for (std::size_t lane = 0; lane < kTileLanes; ++lane) {
+        while (n_filled < kBlockRows && labels[n_filled] >= 0) ++n_filled;
+        for (std::size_t lane = 0; lane < kBlockRows; ++lane) {
             if (lane >= n_filled && labels[lane] >= 0) fail("block ", block, " holds a row behind its padding");
             if (lane < n_filled && is_seen(labels[lane]) != is_seen(labels[0]))
                 fail("block ", block, " mixes seen and unseen labels");
@@ -106,8 +108,8 @@ class Verifier {
 
     void check_label_lengths(std::size_t block, std::size_t n_filled) const {
         for (std::size_t lane = 0; lane < n_filled; ++lane) {
-            const double length = length_of(index_.label_tile(block) + lane, kTileLanes);
-            check_length("label row", block * kTileLanes + lane, length, 1);
+            const double length = length_of(index_.label_block(block) + lane, kBlockRows);
+            check_length("label row", block * kBlockRows + lane, length, 1);
         }
     }
 
@@ -119,27 +121,23 @@ class Verifier {
         }
     }
 
-    // The lanes of one tile, raised, against the lane of the level above.
-    void check_maxima(std::size_t level, std::size_t child, const float* tile, std::size_t n_lanes, float tolerance,
-                      std::vector<float>& raised) const {
-        const std::size_t n_classes = index_.classes.n_classes;
-        raised.resize(n_classes * kTileLanes);
-        raise_maxima(tile, n_classes, n_lanes, raised.data());
-        const float* stored = index_.maxima_tile(level, child / kTileLanes) + child % kTileLanes;
-        for (std::size_t c = 0; c < n_classes && n_lanes > 0; ++c) {
-            const float expected = raised[c * kTileLanes], scale = std::max(1.0f, std::abs(expected));
-            if (std::abs(stored[c * kTileLanes] - expected) <= tolerance * scale) continue;
-            fail(maxima_name(level), " says ", stored[c * kTileLanes], " for class ", c, " of tile ", child,
-                 " below, whose maximum is ", expected);
+    // What stands above a block or a tile against one lane of the level above, in steps.
+    void check_maxima(std::size_t level, std::size_t child, const std::vector<std::int16_t>& raised,
+                      int tolerance) const {
+        const std::int16_t* stored = index_.maxima_tile(level, child / kFanOut) + child % kFanOut;
+        for (std::size_t i = 0; i < raised.size(); i += kFanOut) {
+            if (std::abs(stored[i] - raised[i]) <= tolerance) continue;
+            fail(maxima_name(level), " says ", stored[i], " for class ", i / kFanOut, " of number ", child,
+                 " below, whose maximum is ", raised[i], " steps");
         }
     }
 
     void check_table(std::size_t block, const float* computed) const {
-        const float* stored = index_.table_tile(block);
-        for (std::size_t i = 0; i < index_.classes.n_classes * kTileLanes; ++i) {
+        const float* stored = index_.table_block(block);
+        for (std::size_t i = 0; i < index_.classes.n_classes * kBlockRows; ++i) {
             if (std::abs(stored[i] - computed[i]) <= kOtherMachine * std::max(1.0f, std::abs(computed[i]))) continue;
-            fail("table says ", stored[i], " for class ", i / kTileLanes, " and label row ",
-                 block * kTileLanes + i % kTileLanes, ", whose product is ", computed[i]);
+            fail("table says ", stored[i], " for class ", i / kBlockRows, " and label row ",
+                 block * kBlockRows + i % kBlockRows, ", whose product is ", computed[i]);
         }
     }
 
@@ -149,25 +147,28 @@ class Verifier {
         const Work work{index_.n_blocks, 0.005 * static_cast<double>(n_classes * dimension)};
         parallel_for(work, execution_, [&](std::size_t begin, std::size_t end) {
             std::vector<double> scratch;
-            std::vector<float> computed(n_classes * kTileLanes), raised;
+            std::vector<float> computed(n_classes * kBlockRows);
+            std::vector<std::int16_t> raised(n_classes * kFanOut);
             for (std::size_t block = begin; block < end; ++block) {
                 const std::size_t n_filled = lanes_filled(block);
-                check_finite("label_embeddings", index_.label_tile(block), dimension * kTileLanes);
+                check_finite("label_embeddings", index_.label_block(block), dimension * kBlockRows);
                 check_label_lengths(block, n_filled);
-                table_tile(classes, dimension, index_.label_tile(block), scratch, computed.data());
+                table_block(classes, dimension, index_.label_block(block), scratch, computed.data());
                 if (!index_.compact()) check_table(block, computed.data());
-                if (index_.levels.size() < 2) continue;
-                const float* tile = index_.compact() ? computed.data() : index_.table_tile(block);
-                check_maxima(1, block, tile, n_filled, index_.compact() ? kOtherMachine : 0, raised);
+                if (index_.levels.size() < 2 || n_filled == 0) continue;
+                const float* scores = index_.compact() ? computed.data() : index_.table_block(block);
+                raise_block(scores, n_classes, n_filled, static_cast<double>(index_.maxima_step), raised.data());
+                check_maxima(1, block, raised, index_.compact() ? 1 : 0);
             }
         });
     }
 
     void check_level(std::size_t level) const {
-        std::vector<float> raised;
+        std::vector<std::int16_t> raised(index_.classes.n_classes * kFanOut);
         for (std::size_t child = 0; child < index_.levels[level - 1].n_tiles; ++child) {
-            const std::size_t n_lanes = std::min(kTileLanes, index_.levels[level - 2].n_tiles - child * kTileLanes);
-            check_maxima(level, child, index_.maxima_tile(level - 1, child), n_lanes, 0, raised);
+            raise_tile(index_.maxima_tile(level - 1, child), index_.classes.n_classes,
+                       index_.n_children(level - 1, child), raised.data());
+            check_maxima(level, child, raised, 0);
         }
     }
 

@@ -37,8 +37,17 @@ void Query::make_shares() {
 }
 
 void Query::combine(const KernelTable& kernels, const ClassEmbeddings& classes) {
+    const std::size_t n_first = std::min(shares_.size(), kBoundTerms), n_rest = shares_.size() - n_first;
     f_.resize(padded(classes.dimension));
-    kernels.combine(shares_.data(), classes_.data(), shares_.size(), classes.data, classes.dimension, f_.data());
+    kernels.combine(shares_.data(), classes_.data(), n_first, classes.data, classes.dimension, f_.data());
+    rest_length_ = 0;
+    if (n_rest > 0) {
+        rest_.resize(f_.size());
+        kernels.combine(shares_.data() + n_first, classes_.data() + n_first, n_rest, classes.data, classes.dimension,
+                        rest_.data());
+        rest_length_ = std::sqrt(kernels.squared_length(rest_.data(), classes.dimension));
+        for (std::size_t d = 0; d < f_.size(); ++d) f_[d] += rest_[d];
+    }
     length_ = std::sqrt(kernels.squared_length(f_.data(), classes.dimension));
     reach_ = classes.lengths == nullptr ? 1 : 0;
     for (std::size_t t = 0; classes.lengths != nullptr && t < shares_.size(); ++t) {
@@ -46,11 +55,11 @@ void Query::combine(const KernelTable& kernels, const ClassEmbeddings& classes) 
     }
 }
 
-void Query::make_weights() {
+void Query::make_weights(float smallest) {
     weights_.clear();
     for (const double share : shares_) {
         const float weight = static_cast<float>(share / length_);
-        if (weight == 0) break;  // descending: adding the rest would change nothing
+        if (weight < smallest) break;  // descending: adding the rest would change nothing
         weights_.push_back(weight);
     }
 }

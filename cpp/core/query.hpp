@@ -1,6 +1,7 @@
 // What the search knows of one image: its kept classes, their weights, and the direction of f.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -33,8 +34,8 @@ class Query {
     /// Whether f points anywhere: false when all weights are zero or the embeddings cancel.
     bool has_direction() const { return length_ > kShortestLength * reach_; }
 
-    /// weights[t] = shares[t] / ||f||, rounded once; those that become zero are left out at the end.
-    void make_weights();
+    /// weights[t] = shares[t] / ||f||, rounded once; the last ones are left out when they are below `smallest`.
+    void make_weights(float smallest);
     /// direction[d] = f[d] / ||f||, rounded once, padded with zeros to a multiple of 16.
     void make_direction();
 
@@ -45,6 +46,13 @@ class Query {
     const std::vector<float>& direction() const { return direction_; }
     double length() const { return length_; }
 
+    /// How many of the weights a bound reads, the largest ones, and what the others can add to any unit label's score:
+    /// the length of their part of f / ||f||.
+    std::size_t n_bound_terms() const { return std::min(weights_.size(), kBoundTerms); }
+    double rest() const { return rest_length_ / length_; }
+    /// sum_t weights[t] * ||s_t||, before rounding.
+    double mass() const { return reach_ / length_; }
+
   private:
     static constexpr double kShortestLength = 1e-6;  // relative to what f would have if nothing cancelled
 
@@ -52,10 +60,10 @@ class Query {
 
     std::vector<std::uint32_t> classes_;
     std::vector<double> shares_;  // p_t / Z
-    std::vector<double> f_;
+    std::vector<double> f_, rest_;
     std::vector<float> weights_;
     std::vector<float> direction_;
-    double length_ = 0;
+    double length_ = 0, rest_length_ = 0;
     double reach_ = 1;  // sum_t shares[t] * ||s_t||, 1 for unit embeddings
 };
 

@@ -20,6 +20,13 @@ auto survey_of(const KernelTable& k, const double*) {
     return k.survey_f64;
 }
 
+auto weight_survey_of(const KernelTable& k, const std::uint16_t*) {
+    return k.survey_weights_f16;
+}
+auto weight_survey_of(const KernelTable& k, const float*) {
+    return k.survey_weights_f32;
+}
+
 auto collect_of(const KernelTable& k, const std::uint16_t*) {
     return k.collect_f16;
 }
@@ -50,19 +57,31 @@ void check_values(const Element* row, std::size_t n, Domain domain, const char* 
 
 }  // namespace
 
+// Checks the row by the way. Most rows are weights in order, which one operation for 16 columns can tell.
 template <class Element>
-auto Selector<Element>::select(const KernelTable& kernels, const Element* row, std::size_t n, std::size_t k,
-                               Domain domain, const char* argument,
-                               std::size_t row_number) -> const std::vector<Entry<Value>>& {
+auto Selector<Element>::floor_of(const KernelTable& kernels, const Element* row, std::size_t n, std::size_t k,
+                                 Domain domain, const char* argument, std::size_t row_number) -> Value {
+    if constexpr (!std::is_same_v<Element, double>) {
+        WeightSurvey survey{0, false};
+        if (domain == Domain::weights) weight_survey_of(kernels, row)(row, n, k, &survey);
+        if (survey.valid) return survey.floor;
+    }
     Survey<Value> survey;
     survey_of(kernels, row)(row, n, k, &survey);
     const bool doubtful = !survey.finite || (domain == Domain::weights && survey.minimum < 0);
     if (doubtful) check_values(row, n, domain, argument, row_number);
+    return survey.floor;
+}
 
+template <class Element>
+auto Selector<Element>::select(const KernelTable& kernels, const Element* row, std::size_t n, std::size_t k,
+                               Domain domain, const char* argument,
+                               std::size_t row_number) -> const std::vector<Entry<Value>>& {
+    Value floor = floor_of(kernels, row, n, k, domain, argument, row_number);
+    if (k > kSurveyLanes) return many_.select(row, n, k);
     constexpr std::size_t kChunk = 1024;  // columns gathered before the floor is raised
     columns_.resize(kChunk);
     collector_.reset(std::max<std::size_t>(1, std::min(k, n)));
-    Value floor = survey.floor;
     for (std::size_t begin = 0; begin < n; begin += kChunk) {
         const std::size_t found =
             collect_of(kernels, row)(row, begin, std::min(n, begin + kChunk), floor, columns_.data());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/collector.hpp"
+#include "core/select_many.hpp"
 #include "kernels/kernels.hpp"
 
 namespace conse {
@@ -31,6 +32,11 @@ class Selector {
     std::vector<Element> gathered;  // for rows that are not contiguous
 
   private:
+    // At least k values of the row are not below it.
+    static Value floor_of(const KernelTable& kernels, const Element* row, std::size_t n, std::size_t k, Domain domain,
+                          const char* argument, std::size_t row_number);
+
+    ManySelector<Element> many_;
     std::vector<std::uint32_t> columns_;
     Collector<Value> collector_;
 };

@@ -11,12 +11,9 @@ namespace conse {
 using ClassMatrix = std::vector<double>;
 ClassMatrix class_matrix(const ClassEmbeddings& classes);
 
-/// tile[c * 32 + lane] = class c . label `lane` of the block; `label_tile` is (dimension, 32). `scratch` is
+/// scores[c * 16 + lane] = class c . label `lane` of the block; `labels` is (dimension, 16). `scratch` is
 /// reused by the calls of one thread. A float32 product would err by 1e-6, half of what a score may.
-void table_tile(const ClassMatrix& classes, std::size_t dimension, const float* label_tile,
-                std::vector<double>& scratch, float* tile);
-
-/// out[c * 32] = the largest of tile[c * 32 ... + n_lanes) for each class: one lane of the level above.
-void raise_maxima(const float* tile, std::size_t n_classes, std::size_t n_lanes, float* out);
+void table_block(const ClassMatrix& classes, std::size_t dimension, const float* labels, std::vector<double>& scratch,
+                 float* scores);
 
 }  // namespace conse

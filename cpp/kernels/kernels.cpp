@@ -17,7 +17,7 @@ namespace conse {
 namespace CONSE_TARGET_NAMESPACE {
 namespace {
 
-static_assert(kDotLanes == 16 && kTileLanes == 32 && kSurveyLanes == 64, "the loops below are written for these");
+static_assert(kDotLanes == 16 && kBlockRows == 16 && kFanOut == 32 && kSurveyLanes == 64, "the loops below are written for these");
 
 // What an element of a row becomes when it is compared.
 template <class Element>
@@ -64,6 +64,15 @@ Value kth_largest(const Lanes* values, std::size_t k) {
     return kth;
 }
 
+// Of 64 groups' maxima, or of 32 for few k: 12 values pass instead of 11 with k = 10, for half the comparisons.
+template <class Lanes, class Value>
+Value floor_of(const Lanes* largest, std::size_t k) {
+    if (k > kSurveyLanes) return -infinity<Value>();
+    if (k > 16) return kth_largest<4, Lanes, Value>(largest, k);
+    const Lanes halves[2] = {max(largest[0], largest[2]), max(largest[1], largest[3])};
+    return kth_largest<2, Lanes, Value>(halves, k);
+}
+
 template <class Element>
 void survey(const Element* row, std::size_t n, std::size_t k, Survey<typename Compared<Element>::Value>* result) {
     using Value = typename Compared<Element>::Value;
@@ -99,12 +108,30 @@ void survey(const Element* row, std::size_t n, std::size_t k, Survey<typename Co
     for (int part = 0; part < 4; ++part) largest[part] = max(largest[part], Lanes::load(last + 16 * part));
     result->minimum = small[0];
     result->finite = sum_of_all - sum_of_all == 0;  // NaN from the first NaN or infinity on
-    if (k <= 16) {
-        const Lanes halves[2] = {max(largest[0], largest[2]), max(largest[1], largest[3])};
-        result->floor = kth_largest<2, Lanes, Value>(halves, k);
-    } else {
-        result->floor = k <= kSurveyLanes ? kth_largest<4, Lanes, Value>(largest, k) : -infinity<Value>();
+    result->floor = floor_of<Lanes, Value>(largest, k);
+}
+
+template <class Element>
+void survey_weights(const Element* row, std::size_t n, std::size_t k, WeightSurvey* result) {
+    F32 largest[4];
+    for (F32& lanes : largest) lanes = F32::broadcast(0);
+    std::size_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        for (int part = 0; part < 4; ++part) {
+            largest[part] = max_bits(largest[part], F32::load(row + i + 16 * part));
+        }
     }
+    for (int part = 0; i < n; i += 16, ++part) {
+        largest[part] = max_bits(largest[part], n - i < 16 ? F32::load_first(row + i, n - i) : F32::load(row + i));
+    }
+    F32 most = max_bits(max_bits(largest[0], largest[1]), max_bits(largest[2], largest[3]));
+    float lanes[16];
+    std::uint32_t bits[16], most_bits = 0;
+    most.store(lanes);
+    __builtin_memcpy(bits, lanes, sizeof bits);
+    for (const std::uint32_t b : bits) most_bits = b > most_bits ? b : most_bits;
+    result->valid = most_bits < 0x7f800000u;  // infinity
+    result->floor = floor_of<F32, float>(largest, k);
 }
 
 template <class Element>
@@ -188,48 +215,67 @@ double squared_length(const double* f, std::size_t dimension) {
 // ---- bound and score -------------------------------------------------------------------------------------
 
 template <bool kPlain>
-std::uint32_t score(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* tile,
+std::uint32_t score(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
                     float floor, float* scores) {
-    F32 low = F32::broadcast(0), high = low;
+    F32 total = F32::broadcast(0);
     for (std::size_t begin = 0; begin < n_terms; begin += kRunTerms) {
         const std::size_t end = n_terms - begin < kRunTerms ? n_terms : begin + kRunTerms;
-        F32 run_low = F32::broadcast(0), run_high = run_low;
+        F32 run = F32::broadcast(0);
         for (std::size_t t = begin; t < end; ++t) {
-            const float* row = tile + kTileLanes * (kPlain ? t : rows[t]);
-            const F32 weight = F32::broadcast(weights[t]);
-            run_low = multiply_add(weight, F32::load(row), run_low);
-            run_high = multiply_add(weight, F32::load(row + 16), run_high);
+            const float* row = block + kBlockRows * (kPlain ? t : rows[t]);
+            run = multiply_add(F32::broadcast(weights[t]), F32::load(row), run);
         }
-        low = low + run_low;
-        high = high + run_high;
+        total = total + run;
     }
-    low.store(scores);
-    high.store(scores + 16);
-    const F32 lowest = F32::broadcast(floor);
-    return at_least(low, lowest) | at_least(high, lowest) << 16;
+    total.store(scores);
+    return at_least(total, F32::broadcast(floor));
 }
 
-std::uint32_t best_lane(const float* scores, float* best) {
-    F32 largest = max(F32::load(scores), F32::load(scores + 16));
-    float lanes[16];
-    largest.store(lanes);
-    for (int distance = 8; distance > 0; distance /= 2) {
-        for (int i = 0; i < distance; ++i) lanes[i] = lanes[i] > lanes[i + distance] ? lanes[i] : lanes[i + distance];
+std::uint32_t score_block(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
+                          float floor, float* scores) {
+    return score<false>(weights, rows, n_terms, block, floor, scores);
+}
+
+std::uint32_t score_plain_block(const float* weights, std::size_t n_terms, const float* block, float floor,
+                                float* scores) {
+    return score<true>(weights, nullptr, n_terms, block, floor, scores);
+}
+
+void bound_tile(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const std::int16_t* tile,
+                float step, float* bounds) {
+    F32 low = F32::broadcast(0), high = low;
+    for (std::size_t t = 0; t < n_terms; ++t) {
+        const std::int16_t* row = tile + kFanOut * rows[t];
+        const F32 weight = F32::broadcast(weights[t] * step);
+        low = multiply_add(weight, F32::load(row), low);
+        high = multiply_add(weight, F32::load(row + 16), high);
     }
-    *best = lanes[0];
-    const F32 lowest = F32::broadcast(lanes[0]);
-    const std::uint32_t mask = at_least(F32::load(scores), lowest) | at_least(F32::load(scores + 16), lowest) << 16;
+    low.store(bounds);
+    high.store(bounds + 16);
+}
+
+std::uint32_t best_lane(const float* bounds, float* best) {
+    const F32 low = F32::load(bounds), high = F32::load(bounds + 16);
+    *best = largest(max(low, high));
+    const F32 lowest = F32::broadcast(*best);
+    const std::uint32_t mask = at_least(low, lowest) | at_least(high, lowest) << 16;
     return mask == 0 ? 0 : static_cast<std::uint32_t>(__builtin_ctz(mask));
 }
 
-std::uint32_t score_tile(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* tile,
-                         float floor, float* scores) {
-    return score<false>(weights, rows, n_terms, tile, floor, scores);
-}
-
-std::uint32_t score_plain_tile(const float* weights, std::size_t n_terms, const float* tile, float floor,
-                               float* scores) {
-    return score<true>(weights, nullptr, n_terms, tile, floor, scores);
+// The place of a lane is the number of lanes that beat it: no branch depends on a bound.
+std::uint32_t order_lanes(const float* bounds, float floor, std::uint8_t* lanes) {
+    const F32 low = F32::load(bounds), high = F32::load(bounds + 16);
+    const F32 lowest = F32::broadcast(floor > -__FLT_MAX__ ? floor : -__FLT_MAX__);
+    const std::uint32_t mask = at_least(low, lowest) | at_least(high, lowest) << 16;
+    for (std::uint32_t left = mask; left != 0; left &= left - 1) {
+        const auto lane = static_cast<std::uint32_t>(__builtin_ctz(left));
+        const F32 own = F32::broadcast(bounds[lane]);
+        const std::uint32_t not_above = at_least(own, low) | at_least(own, high) << 16;
+        const std::uint32_t not_below = at_least(low, own) | at_least(high, own) << 16;
+        const std::uint32_t before = not_below & (~not_above | ((1u << lane) - 1)) & mask;
+        lanes[__builtin_popcount(before)] = static_cast<std::uint8_t>(lane);
+    }
+    return static_cast<std::uint32_t>(__builtin_popcount(mask));
 }
 
 // ---- dense ranking ---------------------------------------------------------------------------------------
@@ -311,14 +357,18 @@ const KernelTable CONSE_TABLE = {
     CONSE_TARGET_NAMESPACE::survey<std::uint16_t>,
     CONSE_TARGET_NAMESPACE::survey<float>,
     CONSE_TARGET_NAMESPACE::survey<double>,
+    CONSE_TARGET_NAMESPACE::survey_weights<std::uint16_t>,
+    CONSE_TARGET_NAMESPACE::survey_weights<float>,
     CONSE_TARGET_NAMESPACE::collect<std::uint16_t>,
     CONSE_TARGET_NAMESPACE::collect<float>,
     CONSE_TARGET_NAMESPACE::collect<double>,
     CONSE_TARGET_NAMESPACE::combine,
     CONSE_TARGET_NAMESPACE::squared_length,
-    CONSE_TARGET_NAMESPACE::score_tile,
-    CONSE_TARGET_NAMESPACE::score_plain_tile,
+    CONSE_TARGET_NAMESPACE::score_block,
+    CONSE_TARGET_NAMESPACE::score_plain_block,
+    CONSE_TARGET_NAMESPACE::bound_tile,
     CONSE_TARGET_NAMESPACE::best_lane,
+    CONSE_TARGET_NAMESPACE::order_lanes,
     CONSE_TARGET_NAMESPACE::dots<float>,
     CONSE_TARGET_NAMESPACE::dots<std::uint16_t>,
 };

@@ -52,6 +52,12 @@ struct Lanes16 {
         for (int i = 0; i < kRegisters; ++i) a.r[i] = max(a.r[i], b.r[i]);
         return a;
     }
+    // Compares the bits as unsigned integers: for numbers >= 0 their own order, with infinity, NaN and all that is
+    // negative above them.
+    friend Lanes16 max_bits(Lanes16 a, const Lanes16& b) {
+        for (int i = 0; i < kRegisters; ++i) a.r[i] = max_bits(a.r[i], b.r[i]);
+        return a;
+    }
     friend Lanes16 min(Lanes16 a, const Lanes16& b) {
         for (int i = 0; i < kRegisters; ++i) a.r[i] = min(a.r[i], b.r[i]);
         return a;
@@ -60,6 +66,12 @@ struct Lanes16 {
         std::uint32_t mask = 0;
         for (int i = 0; i < kRegisters; ++i) mask |= at_least(a.r[i], b.r[i]) << (i * Native::kLanes);
         return mask;
+    }
+
+    friend Value largest(const Lanes16& a) {
+        Native most = a.r[0];
+        for (int i = 1; i < kRegisters; ++i) most = max(most, a.r[i]);
+        return largest(most);
     }
 
     // The sum of the lanes by a fixed tree (distance 8, 4, 2, 1), the same on every target.

@@ -17,12 +17,23 @@ struct NativeF32 {
     static NativeF32 load(const std::uint16_t* p) {
         return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
     }
+    static NativeF32 load(const std::int16_t* p) {
+        return {_mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+    }
     static NativeF32 broadcast(float x) { return {_mm256_set1_ps(x)}; }
     void store(float* p) const { _mm256_storeu_ps(p, v); }
     friend NativeF32 operator+(NativeF32 a, NativeF32 b) { return {_mm256_add_ps(a.v, b.v)}; }
     friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
     friend NativeF32 max(NativeF32 a, NativeF32 b) { return {_mm256_max_ps(a.v, b.v)}; }
     friend NativeF32 min(NativeF32 a, NativeF32 b) { return {_mm256_min_ps(a.v, b.v)}; }
+    friend NativeF32 max_bits(NativeF32 a, NativeF32 b) {
+        return {_mm256_castsi256_ps(_mm256_max_epu32(_mm256_castps_si256(a.v), _mm256_castps_si256(b.v)))};
+    }
+    friend float largest(NativeF32 a) {
+        const __m128 four = _mm_max_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+        const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+        return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+    }
     friend std::uint32_t at_least(NativeF32 a, NativeF32 b) {
         return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a.v, b.v, _CMP_GE_OQ)));
     }

@@ -17,12 +17,20 @@ struct NativeScalar {
     static NativeScalar load(const float* p) { return {*p}; }
     static NativeScalar load(const double* p) { return {static_cast<Value>(*p)}; }
     static NativeScalar load(const std::uint16_t* p) { return {half_to_float(*p)}; }
+    static NativeScalar load(const std::int16_t* p) { return {static_cast<Value>(*p)}; }
     static NativeScalar broadcast(Value x) { return {x}; }
     void store(Value* p) const { *p = v; }
     friend NativeScalar operator+(NativeScalar a, NativeScalar b) { return {a.v + b.v}; }
     friend NativeScalar multiply_add(NativeScalar a, NativeScalar b, NativeScalar c) { return {a.v * b.v + c.v}; }
     friend NativeScalar max(NativeScalar a, NativeScalar b) { return {a.v > b.v ? a.v : b.v}; }
     friend NativeScalar min(NativeScalar a, NativeScalar b) { return {a.v < b.v ? a.v : b.v}; }
+    friend NativeScalar max_bits(NativeScalar a, NativeScalar b) {
+        std::uint32_t bits_of_a, bits_of_b;
+        __builtin_memcpy(&bits_of_a, &a.v, sizeof bits_of_a);
+        __builtin_memcpy(&bits_of_b, &b.v, sizeof bits_of_b);
+        return bits_of_a > bits_of_b ? a : b;
+    }
+    friend Value largest(NativeScalar a) { return a.v; }
     friend std::uint32_t at_least(NativeScalar a, NativeScalar b) { return a.v >= b.v; }
 };
 

@@ -15,12 +15,17 @@ struct NativeF32 {
 
     static NativeF32 load(const float* p) { return {vld1q_f32(p)}; }
     static NativeF32 load(const std::uint16_t* p) { return {vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)))}; }
+    static NativeF32 load(const std::int16_t* p) { return {vcvtq_f32_s32(vmovl_s16(vld1_s16(p)))}; }
     static NativeF32 broadcast(float x) { return {vdupq_n_f32(x)}; }
     void store(float* p) const { vst1q_f32(p, v); }
     friend NativeF32 operator+(NativeF32 a, NativeF32 b) { return {vaddq_f32(a.v, b.v)}; }
     friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
     friend NativeF32 max(NativeF32 a, NativeF32 b) { return {vmaxq_f32(a.v, b.v)}; }
     friend NativeF32 min(NativeF32 a, NativeF32 b) { return {vminq_f32(a.v, b.v)}; }
+    friend NativeF32 max_bits(NativeF32 a, NativeF32 b) {
+        return {vreinterpretq_f32_u32(vmaxq_u32(vreinterpretq_u32_f32(a.v), vreinterpretq_u32_f32(b.v)))};
+    }
+    friend float largest(NativeF32 a) { return vmaxvq_f32(a.v); }
     friend std::uint32_t at_least(NativeF32 a, NativeF32 b) {
         const uint32x4_t bits = {1, 2, 4, 8};
         return vaddvq_u32(vandq_u32(vcgeq_f32(a.v, b.v), bits));

@@ -19,6 +19,9 @@ struct NativeF32 {
     static NativeF32 load(const std::uint16_t* p) {
         return {_mm_setr_ps(half_to_float(p[0]), half_to_float(p[1]), half_to_float(p[2]), half_to_float(p[3]))};
     }
+    static NativeF32 load(const std::int16_t* p) {
+        return {_mm_cvtepi32_ps(_mm_cvtepi16_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
+    }
     static NativeF32 broadcast(float x) { return {_mm_set1_ps(x)}; }
     void store(float* p) const { _mm_storeu_ps(p, v); }
     friend NativeF32 operator+(NativeF32 a, NativeF32 b) { return {_mm_add_ps(a.v, b.v)}; }
@@ -27,6 +30,13 @@ struct NativeF32 {
     }
     friend NativeF32 max(NativeF32 a, NativeF32 b) { return {_mm_max_ps(a.v, b.v)}; }
     friend NativeF32 min(NativeF32 a, NativeF32 b) { return {_mm_min_ps(a.v, b.v)}; }
+    friend NativeF32 max_bits(NativeF32 a, NativeF32 b) {
+        return {_mm_castsi128_ps(_mm_max_epu32(_mm_castps_si128(a.v), _mm_castps_si128(b.v)))};
+    }
+    friend float largest(NativeF32 a) {
+        const __m128 two = _mm_max_ps(a.v, _mm_movehl_ps(a.v, a.v));
+        return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+    }
     friend std::uint32_t at_least(NativeF32 a, NativeF32 b) {
         return static_cast<std::uint32_t>(_mm_movemask_ps(_mm_cmpge_ps(a.v, b.v)));
     }

@@ -1,0 +1,34 @@
+#include "core/maxima.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace conse {
+namespace {
+
+constexpr double kMostSteps = std::numeric_limits<std::int16_t>::max();
+
+}  // namespace
+
+int maxima_exponent(const std::vector<double>& class_lengths) {
+    // The factor is for lengths of class and label that are 1 only up to the rounding of their elements.
+    const double largest = 1.00001 * *std::max_element(class_lengths.begin(), class_lengths.end());
+    return largest > 0 ? static_cast<int>(std::ceil(std::log2(largest / kMostSteps))) : 0;
+}
+
+void raise_block(const float* block, std::size_t n_classes, std::size_t n_lanes, double step, std::int16_t* out) {
+    for (std::size_t c = 0; c < n_classes && n_lanes > 0; ++c) {
+        const float* scores = block + c * kBlockRows;
+        const double steps = std::ceil(static_cast<double>(*std::max_element(scores, scores + n_lanes)) / step);
+        out[c * kFanOut] = static_cast<std::int16_t>(std::clamp(steps, -kMostSteps, kMostSteps));
+    }
+}
+
+void raise_tile(const std::int16_t* tile, std::size_t n_classes, std::size_t n_lanes, std::int16_t* out) {
+    for (std::size_t c = 0; c < n_classes && n_lanes > 0; ++c) {
+        out[c * kFanOut] = *std::max_element(tile + c * kFanOut, tile + c * kFanOut + n_lanes);
+    }
+}
+
+}  // namespace conse

@@ -1,0 +1,90 @@
+#include "core/select_many.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+namespace conse {
+namespace {
+
+constexpr int kDigitBits = 8, kPrefixBits = 11;
+constexpr std::size_t kDigits = std::size_t{1} << kDigitBits, kPrefixes = std::size_t{1} << kPrefixBits;
+
+}  // namespace
+
+template <class Element>
+auto ManySelector<Element>::key_of(Element element) -> Key {
+    const Value value = value_of(element) + Value{0};  // -0 becomes 0, which it equals
+    Key bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    constexpr Key kSign = Key{1} << (8 * sizeof(Key) - 1);
+    return bits & kSign ? bits : ~(bits | kSign);
+}
+
+// A key that at least k keys do not exceed, and not many more than that unless they agree in many bits: counts the keys
+// by 11 bits at a time, from the highest, within the prefix that holds the k-th.
+template <class Element>
+auto ManySelector<Element>::largest_key(const Element* row, std::size_t n, std::size_t k) -> Key {
+    std::size_t below = 0;  // keys with a smaller prefix
+    Key prefix = 0;
+    for (int shift = 8 * static_cast<int>(sizeof(Key)) - kPrefixBits;; shift -= kPrefixBits) {
+        std::array<std::uint32_t, kPrefixes> counts{};
+        const int above = shift + kPrefixBits;
+        const auto belongs = [&](Key key) { return above >= 8 * static_cast<int>(sizeof(Key)) || key >> above == prefix; };
+        for (std::size_t i = 0; i < n; ++i) {
+            const Key key = key_of(row[i]);
+            if (belongs(key)) ++counts[key >> shift & (kPrefixes - 1)];
+        }
+        std::size_t digit = 0;
+        while (below + counts[digit] < k) below += counts[digit++];
+        prefix = prefix << kPrefixBits | digit;
+        const Key last = ((prefix + 1) << shift) - 1;
+        if (below + counts[digit] <= 2 * k || shift < kPrefixBits) return last;
+    }
+}
+
+// By one digit after the other, from the lowest; equal keys keep their order.
+template <class Element>
+void ManySelector<Element>::sort() {
+    std::array<std::array<std::uint32_t, kDigits>, sizeof(Key)> places{};
+    for (const Keyed& entry : chosen_) {
+        for (std::size_t digit = 0; digit < sizeof(Key); ++digit) {
+            ++places[digit][entry.key >> (kDigitBits * digit) & (kDigits - 1)];
+        }
+    }
+    sorted_.resize(chosen_.size());
+    for (std::size_t digit = 0; digit < sizeof(Key); ++digit) {
+        std::uint32_t begin = 0, largest = 0;
+        for (std::uint32_t& place : places[digit]) {
+            largest = std::max(largest, place);
+            begin += std::exchange(place, begin);
+        }
+        if (largest == chosen_.size()) continue;
+        for (const Keyed& entry : chosen_) {
+            sorted_[places[digit][entry.key >> (kDigitBits * digit) & (kDigits - 1)]++] = entry;
+        }
+        chosen_.swap(sorted_);
+    }
+}
+
+template <class Element>
+auto ManySelector<Element>::select(const Element* row, std::size_t n, std::size_t k) -> const std::vector<Entry<Value>>& {
+    const Key last = k < n ? largest_key(row, n, k) : std::numeric_limits<Key>::max();
+    chosen_.clear();
+    for (std::size_t i = 0; i < n; ++i) {
+        const Key key = key_of(row[i]);
+        if (key <= last) chosen_.push_back({key, static_cast<std::int32_t>(i)});
+    }
+    sort();
+    best_.resize(std::min(k, n));
+    for (std::size_t i = 0; i < best_.size(); ++i) best_[i] = {value_of(row[chosen_[i].id]), chosen_[i].id};
+    return best_;
+}
+
+template class ManySelector<std::uint16_t>;
+template class ManySelector<float>;
+template class ManySelector<double>;
+
+}  // namespace conse
