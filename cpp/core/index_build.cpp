@@ -141,10 +141,10 @@ class Builder {
         plan.add_tensor("label_embeddings", "F32", {n_blocks, dimension(), kBlockRows});
         plan.add_tensor("class_embeddings", "F32", {n_classes(), dimension()});
         plan.add_tensor("class_lengths", "F64", {n_classes()});
-        if (!options_.compact) plan.add_tensor("table", "F32", {n_blocks, n_classes(), kBlockRows});
+        if (!options_.compact) plan.add_tensor("table", "F32", {n_classes(), lines_per_class(n_blocks), kBlockRows});
         const std::vector<std::size_t> sizes = level_sizes(n_blocks);
         for (std::size_t level = 1; level < sizes.size(); ++level) {
-            plan.add_tensor(maxima_name(level), "I16", {sizes[level], n_classes(), kFanOut});
+            plan.add_tensor(maxima_name(level), "I16", {n_classes(), lines_per_class(sizes[level]), kFanOut});
         }
         plan.add_tensor("row_label", "I32", {n_blocks, kBlockRows});
         plan.add_tensor("label_class", "I32", {n_labels_});
@@ -189,44 +189,45 @@ class Builder {
             auto* offsets = tensor<std::int64_t>(std::string(name) + ".offsets");
             for (std::size_t i = 0; i <= texts->count; ++i) offsets[i] = texts->offsets[i] - first;
         }
-        fill_blocks();
         const std::vector<std::size_t> sizes = level_sizes(slots_.size() / kBlockRows);
+        fill_blocks(sizes);
         for (std::size_t level = 2; level < sizes.size(); ++level) fill_level(level, sizes);
     }
 
+    // Lane `child` of a level above the blocks.
+    MaximaLane lane(std::size_t level, std::size_t child, const std::vector<std::size_t>& sizes) {
+        return {tensor<std::int16_t>(maxima_name(level)) + child, lines_per_class(sizes[level]) * kFanOut};
+    }
+
     // Label embeddings, table and the first level of maxima, block by block.
-    void fill_blocks() {
-        const std::size_t n_blocks = slots_.size() / kBlockRows, block_size = n_classes() * kBlockRows;
+    void fill_blocks(const std::vector<std::size_t>& sizes) {
+        const std::size_t n_blocks = sizes.front(), stride = lines_per_class(n_blocks) * kBlockRows;
         float* label_embeddings = tensor<float>("label_embeddings");
         float* table = options_.compact ? nullptr : tensor<float>("table");
-        std::int16_t* maxima = n_blocks > kTopTiles ? tensor<std::int16_t>(maxima_name(1)) : nullptr;
+        const bool has_maxima = sizes.size() > 1;
         const double step = std::ldexp(1.0, maxima_exponent_);
         const ClassMatrix classes = class_matrix({classes_.data.data(), n_classes(), dimension(), nullptr});
-        const Work work{n_blocks, 0.005 * static_cast<double>(n_classes() * dimension())};
+        const Work work{n_blocks, 0.0025 * static_cast<double>(n_classes() * dimension())};
         parallel_for(work, stage(execution_, 0.3, 0.97), [&](std::size_t begin, std::size_t end) {
             std::vector<double> scratch;
-            std::vector<float> spare(table ? 0 : block_size);
+            std::vector<float> scores(n_classes() * kBlockRows);
             for (std::size_t block = begin; block < end; ++block) {
                 float* labels = label_embeddings + block * dimension() * kBlockRows;
-                float* scores = table ? table + block * block_size : spare.data();
                 const std::size_t n_filled = transpose_block(block, labels);
-                table_block(classes, dimension(), labels, scratch, scores);
-                if (maxima) raise_block(scores, n_classes(), n_filled, step, maxima + lane_offset(block));
+                table_block(classes, dimension(), labels, scratch, scores.data());
+                for (std::size_t c = 0; table != nullptr && c < n_classes(); ++c) {
+                    std::copy_n(scores.data() + c * kBlockRows, kBlockRows, table + c * stride + block * kBlockRows);
+                }
+                if (has_maxima) raise_block(scores.data(), n_classes(), n_filled, step, lane(1, block, sizes));
             }
         });
     }
 
-    // Where lane `child` of the level above begins: tile child / 32, lane child % 32.
-    std::size_t lane_offset(std::size_t child) const {
-        return child / kFanOut * n_classes() * kFanOut + child % kFanOut;
-    }
-
     void fill_level(std::size_t level, const std::vector<std::size_t>& sizes) {
-        const auto* below = tensor<std::int16_t>(maxima_name(level - 1));
-        auto* maxima = tensor<std::int16_t>(maxima_name(level));
         for (std::size_t child = 0; child < sizes[level - 1]; ++child) {
             const std::size_t n_filled = std::min(kFanOut, sizes[level - 2] - child * kFanOut);
-            raise_tile(below + child * n_classes() * kFanOut, n_classes(), n_filled, maxima + lane_offset(child));
+            const MaximaLane below = lane(level - 1, child * kFanOut, sizes);
+            raise_tile(below.first, below.stride, n_classes(), n_filled, lane(level, child, sizes));
         }
     }
 

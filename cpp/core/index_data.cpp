@@ -146,14 +146,13 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     index->class_lengths = contents.data<double>("class_lengths", "F64", {n_classes});
     index->label_embeddings = contents.data<float>("label_embeddings", "F32", {index->n_blocks, dimension, kBlockRows});
     if (contents.find("table") != nullptr) {
-        index->table = contents.data<float>("table", "F32", {index->n_blocks, n_classes, kBlockRows});
+        index->table = contents.data<float>("table", "F32", {n_classes, lines_per_class(index->n_blocks), kBlockRows});
     }
     const std::vector<std::size_t> sizes = level_sizes(index->n_blocks);
     index->levels.push_back({nullptr, index->n_blocks});
     for (std::size_t level = 1; level < sizes.size(); ++level) {
-        const std::string name = maxima_name(level);
-        index->levels.push_back(
-            {contents.data<std::int16_t>(name, "I16", {sizes[level], n_classes, kFanOut}), sizes[level]});
+        const std::vector<std::uint64_t> shape{n_classes, lines_per_class(sizes[level]), kFanOut};
+        index->levels.push_back({contents.data<std::int16_t>(maxima_name(level), "I16", shape), sizes[level]});
     }
     index->row_label = contents.data<std::int32_t>("row_label", "I32", {index->n_blocks, kBlockRows});
     index->label_class = contents.data<std::int32_t>("label_class", "I32", {index->n_labels});

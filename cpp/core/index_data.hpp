@@ -23,12 +23,18 @@ inline constexpr const char* kMaximaExponentKey = "maxima_exponent";
 /// A tree. Level 0 are the blocks of 16 label rows; lane j of tile i on level n bounds, class by class, the values of
 /// tile 32 i + j on level n - 1, in whole steps. The last level has at most kTopTiles tiles.
 struct Level {
-    const std::int16_t* maxima;  // (n_tiles, n_classes, 32); null on level 0
+    const std::int16_t* maxima;  // (n_classes, lines_per_class(n_tiles), 32); null on level 0
     std::size_t n_tiles;
 };
 
 /// Two tiles are bounded as fast as one and its parent are.
 inline constexpr std::size_t kTopTiles = 2;
+
+/// What a search reads of one class lies together, so that neighbouring blocks share pages and pairs of lines. An odd
+/// number of lines keeps the classes from falling into the same few sets of a cache.
+inline std::size_t lines_per_class(std::size_t count) {
+    return count | 1;
+}
 
 /// Tiles per level for so many blocks.
 std::vector<std::size_t> level_sizes(std::size_t n_blocks);
@@ -43,7 +49,7 @@ struct IndexData {
     ClassEmbeddings classes{};
     const double* class_lengths = nullptr;    // (n_classes) of the stored class embeddings
     const float* label_embeddings = nullptr;  // (n_blocks, dimension, 16): unit rows, transposed in each block
-    const float* table = nullptr;             // (n_blocks, n_classes, 16) class . label; null in the compact form
+    const float* table = nullptr;  // (n_classes, lines_per_class(n_blocks), 16) class . label; null in the compact form
     std::vector<Level> levels;
     float maxima_step = 0;                      // what one unit of the maxima is worth: a power of two
     const std::int32_t* row_label = nullptr;    // (n_blocks, 16): the label that owns the row, -1 for padding
@@ -54,10 +60,12 @@ struct IndexData {
     const float* label_block(std::size_t block) const {
         return label_embeddings + block * classes.dimension * kBlockRows;
     }
-    const float* table_block(std::size_t block) const { return table + block * classes.n_classes * kBlockRows; }
+    const float* table_block(std::size_t block) const { return table + block * kBlockRows; }
+    std::size_t table_stride() const { return lines_per_class(n_blocks) * kBlockRows; }
     const std::int16_t* maxima_tile(std::size_t level, std::size_t tile) const {
-        return levels[level].maxima + tile * classes.n_classes * kFanOut;
+        return levels[level].maxima + tile * kFanOut;
     }
+    std::size_t maxima_stride(std::size_t level) const { return lines_per_class(levels[level].n_tiles) * kFanOut; }
     /// Children of a tile, which stands on level 1 or above.
     std::size_t n_children(std::size_t level, std::size_t tile) const {
         return std::min(kFanOut, levels[level - 1].n_tiles - tile * kFanOut);

@@ -56,7 +56,8 @@ Search::OpenTile& Search::open(Node node) {
     tile.node = node;
     tile.visited = tile.count = 0;
     kernels_->bound_tile(query_->weights().data(), query_->classes().data(), query_->n_bound_terms(),
-                         index_->maxima_tile(node.level, node.id), index_->maxima_step, tile.bounds);
+                         index_->maxima_tile(node.level, node.id), index_->maxima_stride(node.level),
+                         index_->maxima_step, tile.bounds);
     const std::size_t n_children = index_->n_children(node.level, node.id);
     for (std::size_t lane = n_children; lane < kFanOut; ++lane) tile.bounds[lane] = kNothing;
     return tile;
@@ -121,11 +122,12 @@ void Search::prefetch(Node node) const {
     constexpr std::size_t kMostLines = 16, kLine = 64;
     static_assert(kBlockRows * sizeof(float) == kLine && kFanOut * sizeof(std::int16_t) == kLine, "a line per class");
     if (node.level == 0 && arithmetic_ == Arithmetic::embeddings) return;
-    const void* data =
-        node.level > 0 ? static_cast<const void*>(index_->maxima_tile(node.level, node.id)) : index_->table_block(node.id);
+    const auto* data = node.level > 0 ? reinterpret_cast<const char*>(index_->maxima_tile(node.level, node.id))
+                                      : reinterpret_cast<const char*>(index_->table_block(node.id));
+    const std::size_t stride = kLine * lines_per_class(index_->levels[node.level].n_tiles);
     const std::size_t n_lines = std::min(query_->weights().size(), kMostLines);
     for (std::size_t t = 0; t < n_lines; ++t) {
-        __builtin_prefetch(static_cast<const char*>(data) + query_->classes()[t] * kLine);
+        __builtin_prefetch(data + query_->classes()[t] * stride);
     }
 }
 
@@ -134,7 +136,7 @@ void Search::score_block(std::size_t block) {
     std::uint32_t mask =
         arithmetic_ == Arithmetic::table
             ? kernels_->score_block(query_->weights().data(), query_->classes().data(), query_->weights().size(),
-                                    index_->table_block(block), best_.floor(), scores)
+                                    index_->table_block(block), index_->table_stride(), best_.floor(), scores)
             : kernels_->score_plain_block(query_->direction().data(), index_->classes.dimension,
                                           index_->label_block(block), best_.floor(), scores);
     const std::int32_t* labels = index_->row_label + block * kBlockRows;

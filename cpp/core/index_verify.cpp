@@ -124,20 +124,24 @@ class Verifier {
     // What stands above a block or a tile against one lane of the level above, in steps.
     void check_maxima(std::size_t level, std::size_t child, const std::vector<std::int16_t>& raised,
                       int tolerance) const {
-        const std::int16_t* stored = index_.maxima_tile(level, child / kFanOut) + child % kFanOut;
-        for (std::size_t i = 0; i < raised.size(); i += kFanOut) {
-            if (std::abs(stored[i] - raised[i]) <= tolerance) continue;
-            fail(maxima_name(level), " says ", stored[i], " for class ", i / kFanOut, " of number ", child,
-                 " below, whose maximum is ", raised[i], " steps");
+        for (std::size_t c = 0; c < raised.size(); ++c) {
+            const std::int16_t stored = index_.levels[level].maxima[c * index_.maxima_stride(level) + child];
+            if (std::abs(stored - raised[c]) <= tolerance) continue;
+            fail(maxima_name(level), " says ", stored, " for class ", c, " of number ", child,
+                 " below, whose maximum is ", raised[c], " steps");
         }
     }
 
-    void check_table(std::size_t block, const float* computed) const {
-        const float* stored = index_.table_block(block);
-        for (std::size_t i = 0; i < index_.classes.n_classes * kBlockRows; ++i) {
-            if (std::abs(stored[i] - computed[i]) <= kOtherMachine * std::max(1.0f, std::abs(computed[i]))) continue;
-            fail("table says ", stored[i], " for class ", i / kBlockRows, " and label row ",
-                 block * kBlockRows + i % kBlockRows, ", whose product is ", computed[i]);
+    // Leaves the stored scores of the block in `scores` when they agree with those that are there.
+    void check_table(std::size_t block, std::vector<float>& scores) const {
+        for (std::size_t i = 0; i < scores.size(); ++i) {
+            const std::size_t class_id = i / kBlockRows, lane = i % kBlockRows;
+            const float stored = index_.table_block(block)[class_id * index_.table_stride() + lane];
+            if (!(std::abs(stored - scores[i]) <= kOtherMachine * std::max(1.0f, std::abs(scores[i])))) {
+                fail("table says ", stored, " for class ", class_id, " and label row ", block * kBlockRows + lane,
+                     ", whose product is ", scores[i]);
+            }
+            scores[i] = stored;
         }
     }
 
@@ -147,27 +151,27 @@ class Verifier {
         const Work work{index_.n_blocks, 0.005 * static_cast<double>(n_classes * dimension)};
         parallel_for(work, execution_, [&](std::size_t begin, std::size_t end) {
             std::vector<double> scratch;
-            std::vector<float> computed(n_classes * kBlockRows);
-            std::vector<std::int16_t> raised(n_classes * kFanOut);
+            std::vector<float> scores(n_classes * kBlockRows);
+            std::vector<std::int16_t> raised(n_classes);
             for (std::size_t block = begin; block < end; ++block) {
                 const std::size_t n_filled = lanes_filled(block);
                 check_finite("label_embeddings", index_.label_block(block), dimension * kBlockRows);
                 check_label_lengths(block, n_filled);
-                table_block(classes, dimension, index_.label_block(block), scratch, computed.data());
-                if (!index_.compact()) check_table(block, computed.data());
+                table_block(classes, dimension, index_.label_block(block), scratch, scores.data());
+                if (!index_.compact()) check_table(block, scores);
                 if (index_.levels.size() < 2 || n_filled == 0) continue;
-                const float* scores = index_.compact() ? computed.data() : index_.table_block(block);
-                raise_block(scores, n_classes, n_filled, static_cast<double>(index_.maxima_step), raised.data());
+                raise_block(scores.data(), n_classes, n_filled, static_cast<double>(index_.maxima_step),
+                            {raised.data(), 1});
                 check_maxima(1, block, raised, index_.compact() ? 1 : 0);
             }
         });
     }
 
     void check_level(std::size_t level) const {
-        std::vector<std::int16_t> raised(index_.classes.n_classes * kFanOut);
+        std::vector<std::int16_t> raised(index_.classes.n_classes);
         for (std::size_t child = 0; child < index_.levels[level - 1].n_tiles; ++child) {
-            raise_tile(index_.maxima_tile(level - 1, child), index_.classes.n_classes,
-                       index_.n_children(level - 1, child), raised.data());
+            raise_tile(index_.maxima_tile(level - 1, child), index_.maxima_stride(level - 1), index_.classes.n_classes,
+                       index_.n_children(level - 1, child), {raised.data(), 1});
             check_maxima(level, child, raised, 0);
         }
     }

@@ -17,17 +17,18 @@ int maxima_exponent(const std::vector<double>& class_lengths) {
     return largest > 0 ? static_cast<int>(std::ceil(std::log2(largest / kMostSteps))) : 0;
 }
 
-void raise_block(const float* block, std::size_t n_classes, std::size_t n_lanes, double step, std::int16_t* out) {
-    for (std::size_t c = 0; c < n_classes && n_lanes > 0; ++c) {
-        const float* scores = block + c * kBlockRows;
+void raise_block(const float* scores, std::size_t n_classes, std::size_t n_lanes, double step,
+                 const MaximaLane& above) {
+    for (std::size_t c = 0; c < n_classes && n_lanes > 0; ++c, scores += kBlockRows) {
         const double steps = std::ceil(static_cast<double>(*std::max_element(scores, scores + n_lanes)) / step);
-        out[c * kFanOut] = static_cast<std::int16_t>(std::clamp(steps, -kMostSteps, kMostSteps));
+        above.first[c * above.stride] = static_cast<std::int16_t>(std::clamp(steps, -kMostSteps, kMostSteps));
     }
 }
 
-void raise_tile(const std::int16_t* tile, std::size_t n_classes, std::size_t n_lanes, std::int16_t* out) {
-    for (std::size_t c = 0; c < n_classes && n_lanes > 0; ++c) {
-        out[c * kFanOut] = *std::max_element(tile + c * kFanOut, tile + c * kFanOut + n_lanes);
+void raise_tile(const std::int16_t* tile, std::size_t stride, std::size_t n_classes, std::size_t n_lanes,
+                const MaximaLane& above) {
+    for (std::size_t c = 0; c < n_classes && n_lanes > 0; ++c, tile += stride) {
+        above.first[c * above.stride] = *std::max_element(tile, tile + n_lanes);
     }
 }
 

@@ -12,10 +12,17 @@ namespace conse {
 /// range of a 16-bit integer for unit embeddings: a step is 6e-5, and 0.1 % more blocks are scored than with float32.
 int maxima_exponent(const std::vector<double>& class_lengths);
 
-/// out[c * 32] = the largest of block[c * 16 ... + n_lanes) in steps, for each class: one lane of level 1.
-void raise_block(const float* block, std::size_t n_classes, std::size_t n_lanes, double step, std::int16_t* out);
+/// One lane of a level, for each class; the classes are `stride` apart.
+struct MaximaLane {
+    std::int16_t* first;
+    std::size_t stride;
+};
 
-/// out[c * 32] = the largest of tile[c * 32 ... + n_lanes) for each class: one lane of the level above.
-void raise_tile(const std::int16_t* tile, std::size_t n_classes, std::size_t n_lanes, std::int16_t* out);
+/// The largest of scores[c * 16 ... + n_lanes) in steps.
+void raise_block(const float* scores, std::size_t n_classes, std::size_t n_lanes, double step, const MaximaLane& above);
+
+/// The largest of tile[c * stride ... + n_lanes).
+void raise_tile(const std::int16_t* tile, std::size_t stride, std::size_t n_classes, std::size_t n_lanes,
+                const MaximaLane& above);
 
 }  // namespace conse

@@ -214,38 +214,66 @@ double squared_length(const double* f, std::size_t dimension) {
 
 // ---- bound and score -------------------------------------------------------------------------------------
 
+// Up to kRuns runs side by side: one chain of additions alone waits for itself, 460 of 3,600 ns a query from the
+// embeddings (300 dimensions). The last run may be shorter.
+template <bool kPlain, int kRuns>
+F32 score_runs(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
+               std::size_t stride, F32 total) {
+    F32 runs[kRuns];
+    for (F32& run : runs) run = F32::broadcast(0);
+    const auto add = [&](int run, std::size_t t) {
+        const float* row = block + stride * (kPlain ? t : rows[t]);
+        runs[run] = multiply_add(F32::broadcast(weights[t]), F32::load(row), runs[run]);
+    };
+    const std::size_t last = n_terms - (kRuns - 1) * kRunTerms;
+    for (std::size_t t = 0; t < last; ++t) {
+        for (int run = 0; run < kRuns; ++run) add(run, t + static_cast<std::size_t>(run) * kRunTerms);
+    }
+    for (std::size_t t = last; kRuns > 1 && t < kRunTerms; ++t) {
+        for (int run = 0; run < kRuns - 1; ++run) add(run, t + static_cast<std::size_t>(run) * kRunTerms);
+    }
+    for (const F32& run : runs) total = total + run;
+    return total;
+}
+
 template <bool kPlain>
 std::uint32_t score(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
-                    float floor, float* scores) {
+                    std::size_t stride, float floor, float* scores) {
+    constexpr std::size_t kFour = 4 * kRunTerms;
     F32 total = F32::broadcast(0);
-    for (std::size_t begin = 0; begin < n_terms; begin += kRunTerms) {
-        const std::size_t end = n_terms - begin < kRunTerms ? n_terms : begin + kRunTerms;
-        F32 run = F32::broadcast(0);
-        for (std::size_t t = begin; t < end; ++t) {
-            const float* row = block + kBlockRows * (kPlain ? t : rows[t]);
-            run = multiply_add(F32::broadcast(weights[t]), F32::load(row), run);
+    std::size_t left = n_terms;
+    for (; left > kFour; left -= kFour, weights += kFour) {
+        total = score_runs<kPlain, 4>(weights, rows, kFour, block, stride, total);
+        if (kPlain) {
+            block += stride * kFour;
+        } else {
+            rows += kFour;
         }
-        total = total + run;
     }
+    const std::size_t n_runs = (left + kRunTerms - 1) / kRunTerms;
+    if (n_runs == 4) total = score_runs<kPlain, 4>(weights, rows, left, block, stride, total);
+    if (n_runs == 3) total = score_runs<kPlain, 3>(weights, rows, left, block, stride, total);
+    if (n_runs == 2) total = score_runs<kPlain, 2>(weights, rows, left, block, stride, total);
+    if (n_runs == 1) total = score_runs<kPlain, 1>(weights, rows, left, block, stride, total);
     total.store(scores);
     return at_least(total, F32::broadcast(floor));
 }
 
 std::uint32_t score_block(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
-                          float floor, float* scores) {
-    return score<false>(weights, rows, n_terms, block, floor, scores);
+                          std::size_t stride, float floor, float* scores) {
+    return score<false>(weights, rows, n_terms, block, stride, floor, scores);
 }
 
 std::uint32_t score_plain_block(const float* weights, std::size_t n_terms, const float* block, float floor,
                                 float* scores) {
-    return score<true>(weights, nullptr, n_terms, block, floor, scores);
+    return score<true>(weights, nullptr, n_terms, block, kBlockRows, floor, scores);
 }
 
 void bound_tile(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const std::int16_t* tile,
-                float step, float* bounds) {
+                std::size_t stride, float step, float* bounds) {
     F32 low = F32::broadcast(0), high = low;
     for (std::size_t t = 0; t < n_terms; ++t) {
-        const std::int16_t* row = tile + kFanOut * rows[t];
+        const std::int16_t* row = tile + stride * rows[t];
         const F32 weight = F32::broadcast(weights[t] * step);
         low = multiply_add(weight, F32::load(row), low);
         high = multiply_add(weight, F32::load(row + 16), high);

@@ -70,18 +70,18 @@ struct KernelTable {
                     std::size_t dimension, double* f);
     double (*squared_length)(const double* f, std::size_t dimension);
 
-    // Score. scores[lane] = sum_t weights[t] * block[16 * rows[t] + lane], in the order of t, in runs of 32;
-    // bit `lane` of the result says that scores[lane] >= floor. The plain form has rows[t] = t.
+    // Score. scores[lane] = sum_t weights[t] * block[stride * rows[t] + lane], in the order of t, in runs of 32;
+    // bit `lane` of the result says that scores[lane] >= floor. The plain form has rows[t] = t and stride 16.
     std::uint32_t (*score_block)(const float* weights, const std::uint32_t* rows, std::size_t n_terms,
-                                 const float* block, float floor, float* scores);
+                                 const float* block, std::size_t stride, float floor, float* scores);
     std::uint32_t (*score_plain_block)(const float* weights, std::size_t n_terms, const float* block, float floor,
                                        float* scores);
 
-    // Bound. bounds[lane] = sum_t weights[t] * step * tile[32 * rows[t] + lane], in the order of t, for at most
+    // Bound. bounds[lane] = sum_t weights[t] * step * tile[stride * rows[t] + lane], in the order of t, for at most
     // kBoundTerms terms: the operations of score_block, so that larger entries never give a smaller sum. `step` is a
     // power of two.
     void (*bound_tile)(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const std::int16_t* tile,
-                       float step, float* bounds);
+                       std::size_t stride, float step, float* bounds);
 
     // The lowest of the 32 lanes that hold the largest bound, which goes to *best.
     std::uint32_t (*best_lane)(const float* bounds, float* best);
