@@ -95,7 +95,7 @@ CONSE_TEST(bytes, "index.its bytes are an index again") {
     const Index copy = Index::from_bytes(index.bytes().data(), index.bytes().size());
     copy.verify();
     CHECK(copy.info().checksum == index.info().checksum);
-    CHECK(copy.info().n_labels == 100 && copy.info().n_blocks == 4);
+    CHECK(copy.info().n_labels == 100 && copy.info().n_blocks == 7);
 }
 
 CONSE_TEST(names, "index.names come back and damaged offsets are refused") {

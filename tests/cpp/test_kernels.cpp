@@ -1,5 +1,6 @@
 #include "kernels/kernels.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 
@@ -40,42 +41,128 @@ CONSE_TEST(halves, "kernels.half_to_float is exact for every pattern") {
     }
 }
 
-CONSE_TEST(tiles, "kernels.score_tile sums in order and marks what reaches the floor") {
+// Sums as the contract has them: runs of 32 terms, added up one after the other.
+float score_in_runs(const std::vector<float>& weights, const std::vector<std::uint32_t>& rows, const float* lane,
+                    std::size_t stride) {
+    float total = 0;
+    for (std::size_t begin = 0; begin < weights.size(); begin += kRunTerms) {
+        float run = 0;
+        for (std::size_t t = begin; t < std::min(begin + kRunTerms, weights.size()); ++t) {
+            const float x = lane[rows[t] * stride];
+            run = kernels().fused ? std::fma(weights[t], x, run) : run + weights[t] * x;
+        }
+        total += run;
+    }
+    return total;
+}
+
+std::vector<std::uint32_t> rows_of(std::size_t n_terms) {
+    std::vector<std::uint32_t> rows(n_terms);
+    for (std::size_t t = 0; t < n_terms; ++t) rows[t] = static_cast<std::uint32_t>(t * 37 % 64);
+    return rows;
+}
+
+CONSE_TEST(blocks, "kernels.score_block sums in runs and marks what reaches the floor") {
     testing::for_each_target([] {
-        for (const std::size_t n_terms : {0, 1, 10, 31, 32, 33, 100}) {
-            const auto weights = testing::random_floats(n_terms, 1), tile = testing::random_floats(64 * kTileLanes, 2);
-            std::vector<std::uint32_t> rows(n_terms);
-            for (std::size_t t = 0; t < n_terms; ++t) rows[t] = static_cast<std::uint32_t>(t * 37 % 64);
-            float scores[kTileLanes];
+        constexpr std::size_t kStride = 3 * kBlockRows;
+        for (const std::size_t n_terms : {0, 1, 10, 31, 32, 33, 64, 65, 100, 127, 128, 129, 300}) {
+            const auto weights = testing::random_floats(n_terms, 1), table = testing::random_floats(64 * kStride, 2);
+            const auto rows = rows_of(n_terms);
+            const float* block = table.data() + kBlockRows;
+            float scores[kBlockRows];
             const std::uint32_t mask =
-                kernels().score_tile(weights.data(), rows.data(), n_terms, tile.data(), 0.5f, scores);
-            for (std::size_t lane = 0; lane < kTileLanes; ++lane) {
-                double exact = 0;
-                for (std::size_t t = 0; t < n_terms; ++t) {
-                    exact += static_cast<double>(weights[t]) * static_cast<double>(tile[rows[t] * kTileLanes + lane]);
-                }
-                CHECK(std::abs(static_cast<double>(scores[lane]) - exact) < 1e-5);
+                kernels().score_block(weights.data(), rows.data(), n_terms, block, kStride, 0.5f, scores);
+            for (std::size_t lane = 0; lane < kBlockRows; ++lane) {
+                CHECK(scores[lane] == score_in_runs(weights, rows, block + lane, kStride));
                 CHECK((mask >> lane & 1) == (scores[lane] >= 0.5f));
             }
         }
     });
 }
 
-CONSE_TEST(monotone, "kernels.a tile of maxima never scores below the tile under it") {
+CONSE_TEST(plain_blocks, "kernels.score_plain_block takes the rows in their order") {
     testing::for_each_target([] {
-        const auto tile = testing::random_floats(50 * kTileLanes, 3);
-        std::vector<float> maxima(50 * kTileLanes), weights = testing::random_floats(50, 4);
-        for (float& weight : weights) weight = std::abs(weight);
-        std::vector<std::uint32_t> rows(50);
-        for (std::size_t t = 0; t < 50; ++t) {
-            rows[t] = static_cast<std::uint32_t>(t);
-            const auto begin = tile.begin() + static_cast<std::ptrdiff_t>(t * kTileLanes);
-            maxima[t * kTileLanes] = *std::max_element(begin, begin + kTileLanes);
+        for (const std::size_t n_terms : {1, 33, 300}) {
+            const auto weights = testing::random_floats(n_terms, 1);
+            const auto block = exactly(testing::random_floats(n_terms * kBlockRows, 2));
+            std::vector<std::uint32_t> rows(n_terms);
+            for (std::size_t t = 0; t < n_terms; ++t) rows[t] = static_cast<std::uint32_t>(t);
+            float scores[kBlockRows];
+            kernels().score_plain_block(weights.data(), n_terms, block.get(), 0, scores);
+            for (std::size_t lane = 0; lane < kBlockRows; ++lane) {
+                CHECK(scores[lane] == score_in_runs(weights, rows, block.get() + lane, kBlockRows));
+            }
         }
-        float scores[kTileLanes], bounds[kTileLanes];
-        kernels().score_tile(weights.data(), rows.data(), 50, tile.data(), 0, scores);
-        kernels().score_tile(weights.data(), rows.data(), 50, maxima.data(), 0, bounds);
-        for (const float score : scores) CHECK(bounds[0] >= score);
+    });
+}
+
+CONSE_TEST(monotone, "kernels.bound_tile is never below the score of what lies under it, not even in the last bit") {
+    testing::for_each_target([] {
+        constexpr float kStep = 0x1p-12f;
+        for (unsigned seed = 0; seed < 200; ++seed) {
+            const auto block = testing::random_floats(kBoundTerms * kBlockRows, 2 * seed);
+            auto weights = testing::random_floats(kBoundTerms, 2 * seed + 1);
+            for (float& weight : weights) weight = std::abs(weight);
+            std::vector<std::uint32_t> rows(kBoundTerms);
+            std::vector<std::int16_t> tile(kBoundTerms * kFanOut);
+            for (std::size_t t = 0; t < kBoundTerms; ++t) {
+                rows[t] = static_cast<std::uint32_t>(t);
+                const auto begin = block.begin() + static_cast<std::ptrdiff_t>(t * kBlockRows);
+                const float largest = *std::max_element(begin, begin + kBlockRows);
+                tile[t * kFanOut + 31] = static_cast<std::int16_t>(std::ceil(largest / kStep));
+            }
+            float scores[kBlockRows], bounds[kFanOut];
+            kernels().score_plain_block(weights.data(), kBoundTerms, block.data(), 0, scores);
+            kernels().bound_tile(weights.data(), rows.data(), kBoundTerms, tile.data(), kFanOut, kStep, bounds);
+            for (const float score : scores) CHECK(bounds[31] >= score);
+            CHECK(bounds[0] == 0);
+        }
+    });
+}
+
+CONSE_TEST(lanes, "kernels.order_lanes and best_lane put bounds in order, equal ones by their lane") {
+    testing::for_each_target([] {
+        auto bounds = testing::random_floats(kFanOut, 4);
+        bounds[3] = bounds[17] = bounds[18] = 2;
+        bounds[5] = bounds[31] = -INFINITY;
+        for (const float floor : {-INFINITY, 0.0f, 2.0f, 3.0f}) {
+            std::vector<std::uint8_t> expected;
+            for (std::uint8_t lane = 0; lane < kFanOut; ++lane) {
+                if (bounds[lane] >= floor && bounds[lane] > -INFINITY) expected.push_back(lane);
+            }
+            std::stable_sort(expected.begin(), expected.end(), [&](auto a, auto b) { return bounds[a] > bounds[b]; });
+            std::uint8_t lanes[kFanOut];
+            const std::uint32_t count = kernels().order_lanes(bounds.data(), floor, lanes);
+            CHECK(std::vector<std::uint8_t>(lanes, lanes + count) == expected);
+        }
+        float best;
+        CHECK(kernels().best_lane(bounds.data(), &best) == 3);
+        CHECK(best == 2);
+    });
+}
+
+CONSE_TEST(weight_survey, "kernels.survey_weights finds a floor and whatever is no weight") {
+    testing::for_each_target([] {
+        for (const std::size_t n : {1, 15, 16, 17, 63, 64, 65, 1000}) {
+            auto row = testing::random_floats(n, 12);
+            for (float& x : row) x = std::abs(x);
+            for (const std::size_t k : {1, 10, 16, 17, 64}) {
+                WeightSurvey survey;
+                kernels().survey_weights_f32(exactly(row).get(), n, k, &survey);
+                CHECK(survey.valid);
+                const auto reached = std::count_if(row.begin(), row.end(), [&](float x) { return x >= survey.floor; });
+                CHECK(static_cast<std::size_t>(reached) >= std::min(n, k));
+            }
+            for (const float bad : {-1.0f, -1e-45f, INFINITY, -INFINITY, NAN, -NAN}) {
+                for (const std::size_t place : {std::size_t{0}, n / 2, n - 1}) {
+                    auto broken = row;
+                    broken[place] = bad;
+                    WeightSurvey survey;
+                    kernels().survey_weights_f32(broken.data(), n, 10, &survey);
+                    CHECK(!survey.valid);
+                }
+            }
+        }
     });
 }
 
@@ -157,11 +244,11 @@ CONSE_TEST(same_bits, "kernels.all targets with FMA give the same bits") {
         if (!kernels().fused) return;
         const std::vector<double> shares(weights.begin(), weights.end());
         std::vector<double> f(304);
-        std::vector<float> bits(kTileLanes + 8);
+        std::vector<float> bits(kBlockRows + 8);
         kernels().combine(shares.data(), rows.data(), 40, embeddings.data(), dimension, f.data());
-        kernels().score_tile(weights.data(), rows.data(), 40, embeddings.data(), 0, bits.data());
+        kernels().score_block(weights.data(), rows.data(), 40, embeddings.data(), dimension, 0, bits.data());
         kernels().dots_f32(query.data(), embeddings.data(), 4 * static_cast<std::ptrdiff_t>(dimension), 7, dimension,
-                           bits.data() + kTileLanes, nullptr);
+                           bits.data() + kBlockRows, nullptr);
         bits.back() = static_cast<float>(kernels().squared_length(f.data(), dimension));
         if (first.empty()) first = bits;
         CHECK(bits == first);
