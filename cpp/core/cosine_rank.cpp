@@ -1,6 +1,10 @@
 // Dense ranking: every label is scored against every query, and the best k are kept as they come.
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "conse/primitives.hpp"
@@ -9,6 +13,7 @@
 #include "core/convex_combination.hpp"
 #include "core/dispatch.hpp"
 #include "core/dtype.hpp"
+#include "core/label_chunk.hpp"
 #include "core/parallel.hpp"
 #include "core/query_rows.hpp"
 #include "core/unit_rows.hpp"
@@ -17,158 +22,219 @@
 namespace conse {
 namespace {
 
-constexpr std::size_t kQueriesPerTask = 64;   // share a chunk of labels while it is in the cache
-constexpr std::size_t kLabelsPerChunk = 256;  // 300 KB at 300 dimensions: stays in a 1 MB L2 beside the queries
+// Queries that share one reading of the labels. Packing takes as long as scoring against 20 of them.
+constexpr std::size_t kQueriesPerBatch = 1024;
+// What a batch may keep per thread: with many results per query, fewer queries make a batch.
+constexpr std::size_t kEntriesPerBatch = 1 << 20;
+// Packed labels that many queries run over: stay in the L2 cache.
+constexpr std::size_t kChunkBytes = 256 << 10;
+constexpr std::size_t kMostLabelsPerChunk = 512;
+// Queries that the kernels are given at a time; a multiple of the 4 to 12 that they score at once.
+constexpr std::size_t kQueriesPerStrip = 24;
+// Up to so many queries run over labels that are still in the L1 cache.
+constexpr std::size_t kFewQueries = 8;
+constexpr std::size_t kFewLabels = 2 * kDenseLanes;
 
-// Float32 dot products are exact enough between these lengths; outside, float64 takes over.
-constexpr double kShortestFloat32 = 1e-30, kLongestFloat32 = 1e30;
+// A query that is longer than this (given a length that is not its own) could leave float32.
+constexpr double kLongestQuery = 1e7;
 
 // Unit queries as the kernels read them.
 struct Directions {
-    std::size_t stride;        // dimension, padded with zeros to a multiple of 16
+    enum Kind : char { kNone, kUsual, kExtreme };  // no direction; scored by the kernels; scored in float64
+
+    std::size_t stride;
     std::vector<float> units;  // (queries, stride)
-    std::vector<char> known;   // whether the query has a direction
+    std::vector<Kind> kinds;
 
+    // An odd number of cache lines apart: at 1,024 dimensions twelve rows would share the same places in the cache.
     Directions(std::size_t count, std::size_t dimension)
-        : stride(padded(dimension)), units(count * stride), known(count) {}
+        : stride(padded(dimension) + (padded(dimension) / 16 % 2 == 0 ? 16 : 0)),
+          units(count * stride),
+          kinds(count, kNone) {}
     const float* operator[](std::size_t q) const { return units.data() + q * stride; }
+    float* operator[](std::size_t q) { return units.data() + q * stride; }
 };
 
-struct Labels {
-    const char* argument;  // what the caller calls them
-    const MatrixView& view;
-    const double* lengths;  // or null
+struct Range {
+    std::size_t begin, end;
+    std::size_t size() const { return end - begin; }
 };
 
-[[noreturn]] void refuse_length(const char* argument, std::size_t row, double given, double length) {
-    invalid_argument(argument, "[", row, "] is ", given, " but the row's length is ", length,
-                     "; scores by the given length leave float32");
-}
-
-// The labels [begin, begin + count), count <= kLabelsPerChunk, against one query after the other.
-class LabelChunk {
+// What one thread needs to rank labels for a batch of queries; keeps the best that it has seen.
+class Ranker {
   public:
-    LabelChunk(const KernelTable& kernels, const Labels& labels, std::size_t begin, std::size_t count)
-        : labels_(labels),
-          dots_of_(labels.view.dtype == DType::f16 ? kernels.dots_f16 : kernels.dots_f32),
-          begin_(begin),
-          count_(count) {}
+    Ranker(const KernelTable& kernels, const Directions& queries, const LabelRows& labels, Range batch,
+           std::size_t chunk_labels, std::size_t k)
+        : kernels_(kernels),
+          queries_(queries),
+          batch_(batch),
+          chunk_(kernels, labels, chunk_labels),
+          scores_(kQueriesPerStrip * (chunk_labels + kDenseLanes)),
+          masks_(scores_.size() / kDenseLanes),
+          best_(batch.size()) {
+        for (Collector<float>& best : best_) best.reset(k);
+    }
 
-    void rank(const float* query, Collector<float>& best) {
-        const MatrixView& view = labels_.view;
-        double* squares = lengths_known_ || labels_.lengths != nullptr ? nullptr : squares_;
-        dots_of_(query, view.row(begin_), view.row_stride, count_, view.columns, dots_, squares);
-        if (!lengths_known_) invert_lengths();
-        for (std::size_t i = 0; i < count_; ++i) {
-            if (kinds_[i] == kZero) continue;
-            float score = dots_[i] * inverse_lengths_[i];
-            if (kinds_[i] == kExtreme || !std::isfinite(score)) score = score_in_float64(query, i);
-            if (score < best.floor()) continue;
-            best.push(score, static_cast<std::int32_t>(begin_ + i));
-            best.settle_when_due();
+    /// The labels against some queries of the batch. `more`: those that follow will be next.
+    void rank(Range queries, Range labels, bool more) {
+        chunk_.pack(labels.begin, labels.end, more);
+        for (std::size_t q = queries.begin; q < queries.end; q += kQueriesPerStrip) {
+            rank_strip({q, std::min(q + kQueriesPerStrip, queries.end)});
+        }
+        for (const std::size_t label : chunk_.extremes()) {
+            for (std::size_t q = queries.begin; q < queries.end; ++q) {
+                if (queries_.kinds[q] == Directions::kUsual) push_in_float64(q, label);
+            }
+        }
+        for (std::size_t q = queries.begin; q < queries.end; ++q) {
+            if (queries_.kinds[q] != Directions::kExtreme) continue;
+            for (std::size_t label = labels.begin; label < labels.end; ++label) push_in_float64(q, label);
         }
     }
+
+    const std::vector<Entry<float>>& finish(std::size_t q) { return best_[q - batch_.begin].finish(); }
 
   private:
-    enum Kind : char { kUsual, kExtreme, kZero };
-
-    void invert_lengths() {
-        for (std::size_t i = 0; i < count_; ++i) {
-            const double length = labels_.lengths ? labels_.lengths[begin_ + i] : std::sqrt(squares_[i]);
-            const bool usual = length >= kShortestFloat32 && length <= kLongestFloat32;
-            kinds_[i] = length == 0 ? kZero : usual ? kUsual : kExtreme;
-            inverse_lengths_[i] = usual ? static_cast<float>(1 / length) : 0;
+    void rank_strip(Range queries) {
+        const DenseTiles tiles = chunk_.tiles();
+        for (std::size_t i = 0; i < queries.size(); ++i) {
+            const bool usual = queries_.kinds[queries.begin + i] == Directions::kUsual;
+            floors_[i] = usual ? best_of(queries.begin + i).floor() : std::numeric_limits<float>::infinity();
         }
-        lengths_known_ = true;
+        kernels_.score_queries({queries_[queries.begin], queries_.stride, queries.size(), floors_}, tiles,
+                               scores_.data(), masks_.data());
+        for (std::size_t i = 0; i < queries.size(); ++i) {
+            collect(scores_.data() + i * tiles.count * kDenseLanes, masks_.data() + i * tiles.count, tiles.count,
+                    best_of(queries.begin + i));
+        }
     }
 
-    // For a label too long or too short for float32; reports NaN and infinity in it.
-    float score_in_float64(const float* query, std::size_t i) {
-        row_.resize(labels_.view.columns);
-        const double length = read_unit_row(labels_.view, begin_ + i, labels_.argument, row_.data());
-        double dot = 0;
-        for (std::size_t d = 0; d < row_.size(); ++d) dot += static_cast<double>(query[d]) * row_[d];
-        if (labels_.lengths == nullptr) return static_cast<float>(dot);
-        const auto score = static_cast<float>(dot * (length / labels_.lengths[begin_ + i]));
-        if (!std::isfinite(score)) refuse_length("label_lengths", begin_ + i, labels_.lengths[begin_ + i], length);
-        return score;
+    void collect(const float* scores, const std::uint16_t* masks, std::size_t n_tiles, Collector<float>& best) {
+        for (std::size_t tile = 0; tile < n_tiles; ++tile) {
+            for (unsigned mask = masks[tile]; mask != 0; mask &= mask - 1) {
+                const std::size_t i = tile * kDenseLanes + static_cast<std::size_t>(__builtin_ctz(mask));
+                if (scores[i] < best.floor()) continue;
+                best.push(scores[i], static_cast<std::int32_t>(chunk_.first_label() + i));
+                best.settle_when_due();
+            }
+        }
     }
 
-    Labels labels_;
-    decltype(KernelTable::dots_f32) dots_of_;
-    std::size_t begin_, count_;
-    bool lengths_known_ = false;
-    float dots_[kLabelsPerChunk];
-    float inverse_lengths_[kLabelsPerChunk];
-    double squares_[kLabelsPerChunk];
-    Kind kinds_[kLabelsPerChunk];
-    std::vector<double> row_;
+    void push_in_float64(std::size_t q, std::size_t label) {
+        const float score = chunk_.score_in_float64(queries_[q], label);
+        best_of(q).push(score, static_cast<std::int32_t>(label));
+        best_of(q).settle_when_due();
+    }
+
+    Collector<float>& best_of(std::size_t q) { return best_[q - batch_.begin]; }
+
+    const KernelTable& kernels_;
+    const Directions& queries_;
+    Range batch_;
+    LabelChunk chunk_;
+    std::vector<float> scores_;
+    std::vector<std::uint16_t> masks_;
+    float floors_[kQueriesPerStrip];
+    std::vector<Collector<float>> best_;
 };
 
-// How the (query, label) pairs are cut into tasks: groups of queries, times parts of the labels when there
-// are too few groups for the threads or a task would run for long without a checkpoint.
+// Lends a ranker to whoever works: there are never more of them than threads, however the work is cut.
+class RankerPool {
+  public:
+    template <class Make>
+    std::unique_ptr<Ranker> take(const Make& make) {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        if (rankers_.empty()) return make();
+        std::unique_ptr<Ranker> ranker = std::move(rankers_.back());
+        rankers_.pop_back();
+        return ranker;
+    }
+    void give_back(std::unique_ptr<Ranker> ranker) {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        rankers_.push_back(std::move(ranker));
+    }
+    std::vector<std::unique_ptr<Ranker>>& all() { return rankers_; }
+
+  private:
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<Ranker>> rankers_;
+};
+
+// How the (query, label) pairs of a batch are cut into tasks: chunks of labels, times groups of queries when there are
+// too few chunks for the threads.
 struct Grid {
-    std::size_t n_queries, n_labels, n_groups, n_parts;
+    std::size_t chunk_labels, n_chunks, n_groups;
+    Range batch, labels;
     double task_microseconds;
 
-    Grid(std::size_t n_queries, std::size_t n_labels, std::size_t dimension, const Execution& execution)
-        : n_queries(n_queries), n_labels(n_labels) {
-        constexpr double kLongestTask = 20'000;
-        const double pair = 0.002 + 0.0001 * static_cast<double>(dimension);
-        n_groups = (n_queries + kQueriesPerTask - 1) / kQueriesPerTask;
-        const std::size_t group = std::min(n_queries, kQueriesPerTask);
-        const double group_microseconds = pair * static_cast<double>(group * n_labels);
-        const double total = group_microseconds * static_cast<double>(n_groups);
-        const auto n_threads = static_cast<std::size_t>(threads_for({1 << 20, total / (1 << 20)}, execution));
-        const std::size_t for_threads = n_threads > 1 && n_groups > 0 ? 2 * n_threads / n_groups : 1;
-        const auto for_checkpoints = static_cast<std::size_t>(group_microseconds / kLongestTask);
-        const std::size_t most = std::max<std::size_t>(1, n_labels / kLabelsPerChunk);
-        n_parts = std::clamp<std::size_t>(std::max(for_threads, for_checkpoints), 1, most);
-        task_microseconds = group_microseconds / static_cast<double>(n_parts);
+    Grid(Range batch, std::size_t n_labels, std::size_t dimension, const Execution& execution)
+        : batch(batch), labels{0, n_labels} {
+        constexpr std::size_t kTasksPerThread = 8, kFewestQueries = 64;
+        const std::size_t tile_bytes = std::max<std::size_t>(dimension, 1) * kDenseLanes * sizeof(float);
+        const std::size_t n_tiles =
+            std::clamp<std::size_t>(kChunkBytes / tile_bytes / 2 * 2, 2, kMostLabelsPerChunk / kDenseLanes);
+        chunk_labels = n_tiles * kDenseLanes;
+        n_chunks = (n_labels + chunk_labels - 1) / chunk_labels;
+        const double element =
+            4e-4 + 2.5e-5 * static_cast<double>(batch.size());  // 10 GB/s, 40 billion products a second
+        const double chunk_microseconds =
+            element * static_cast<double>(std::min(chunk_labels, n_labels) * (dimension + 8));
+        const auto n_threads = static_cast<std::size_t>(
+            threads_for({1 << 20, chunk_microseconds * static_cast<double>(n_chunks) / (1 << 20)}, execution));
+        const std::size_t for_threads =
+            n_threads > 1 ? kTasksPerThread * n_threads / std::max<std::size_t>(1, n_chunks) : 1;
+        n_groups = std::clamp<std::size_t>(for_threads, 1, (batch.size() + kFewestQueries - 1) / kFewestQueries);
+        task_microseconds = chunk_microseconds / static_cast<double>(n_groups);
     }
-    std::size_t first_query(std::size_t task) const { return task / n_parts * kQueriesPerTask; }
-    std::size_t last_query(std::size_t task) const { return std::min(first_query(task) + kQueriesPerTask, n_queries); }
-    std::size_t first_label(std::size_t task) const { return task % n_parts * n_labels / n_parts; }
-    std::size_t last_label(std::size_t task) const { return (task % n_parts + 1) * n_labels / n_parts; }
+    Range queries_of(std::size_t task) const {
+        const std::size_t group = task / n_chunks;
+        return {batch.begin + group * batch.size() / n_groups, batch.begin + (group + 1) * batch.size() / n_groups};
+    }
+    Range labels_of(std::size_t task) const {
+        const std::size_t begin = task % n_chunks * chunk_labels;
+        return {begin, std::min(begin + chunk_labels, labels.end)};
+    }
 };
 
-void rank_directions(const Directions& queries, const Labels& labels, const RankingView& ranking,
-                     const Execution& execution) {
-    const KernelTable& table = kernels();
-    const Grid grid(queries.known.size(), labels.view.rows, queries.stride, execution);
-    const std::size_t k = std::min(ranking.k, std::max<std::size_t>(1, grid.n_labels));
-    std::vector<std::vector<Entry<float>>> parts(grid.n_parts > 1 ? grid.n_queries * grid.n_parts : 0);
+void rank_task(const Grid& grid, std::size_t task, Ranker& ranker) {
+    const Range queries = grid.queries_of(task), labels = grid.labels_of(task);
+    const std::size_t step = queries.size() <= kFewQueries ? kFewLabels : grid.chunk_labels;
+    for (std::size_t begin = labels.begin; begin < labels.end; begin += step) {
+        const std::size_t end = std::min(begin + step, labels.end);
+        ranker.rank(queries, {begin, end}, end < labels.end);
+    }
+}
 
-    const Work work{grid.n_groups * grid.n_parts, grid.task_microseconds};
+void rank_batch(const Directions& directions, const LabelRows& labels, Range batch, const RankingView& ranking,
+                const Execution& execution) {
+    const Grid grid(batch, labels.view.rows, labels.view.columns, execution);
+    const std::size_t k = std::min(ranking.k, std::max<std::size_t>(1, labels.view.rows));
+    RankerPool pool;
+    const Work work{grid.n_groups * grid.n_chunks, grid.task_microseconds};
     parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
-        std::vector<Collector<float>> best(kQueriesPerTask);
-        for (std::size_t task = begin; task < end; ++task) {
-            const std::size_t first = grid.first_query(task), last = grid.last_query(task);
-            for (Collector<float>& collector : best) collector.reset(k);
-            for (std::size_t label = grid.first_label(task); label < grid.last_label(task); label += kLabelsPerChunk) {
-                LabelChunk chunk(table, labels, label, std::min(kLabelsPerChunk, grid.last_label(task) - label));
-                for (std::size_t q = first; q < last; ++q) {
-                    if (queries.known[q]) chunk.rank(queries[q], best[q - first]);
-                }
-            }
-            for (std::size_t q = first; q < last; ++q) {
-                const auto& entries = best[q - first].finish();
-                if (grid.n_parts == 1) {
-                    write_ranking(entries, q, ranking);
-                } else {
-                    parts[q * grid.n_parts + task % grid.n_parts] = entries;
-                }
-            }
-        }
+        std::unique_ptr<Ranker> ranker = pool.take(
+            [&] { return std::make_unique<Ranker>(kernels(), directions, labels, batch, grid.chunk_labels, k); });
+        for (std::size_t task = begin; task < end; ++task) rank_task(grid, task, *ranker);
+        pool.give_back(std::move(ranker));
     });
-    if (grid.n_parts == 1) return;
     Collector<float> best;
-    for (std::size_t q = 0; q < grid.n_queries; ++q) {
+    for (std::size_t q = batch.begin; q < batch.end; ++q) {
         best.reset(k);
-        for (std::size_t part = 0; part < grid.n_parts; ++part) {
-            for (const Entry<float>& entry : parts[q * grid.n_parts + part]) best.push(entry.value, entry.id);
+        for (const auto& ranker : pool.all()) {
+            for (const Entry<float>& entry : ranker->finish(q)) best.push(entry.value, entry.id);
         }
         write_ranking(best.finish(), q, ranking);
+    }
+}
+
+void rank_directions(const Directions& directions, const LabelRows& labels, const RankingView& ranking,
+                     const Execution& execution) {
+    const std::size_t n_queries = directions.kinds.size();
+    const std::size_t at_once = std::clamp<std::size_t>(kEntriesPerBatch / ranking.k, 16, kQueriesPerBatch);
+    for (std::size_t begin = 0; begin < n_queries; begin += at_once) {
+        const Range batch{begin, std::min(begin + at_once, n_queries)};
+        const auto share = [&](std::size_t q) { return static_cast<double>(q) / static_cast<double>(n_queries); };
+        rank_batch(directions, labels, batch, ranking, stage(execution, share(batch.begin), share(batch.end)));
     }
 }
 
@@ -200,9 +266,11 @@ void cosine_rank(const MatrixView& queries, const MatrixView& labels, const Leng
     for (std::size_t q = 0; q < queries.rows; ++q) {
         const double length = read_unit_row(queries, q, "queries", unit.data());
         const double given = lengths.queries ? lengths.queries[q] : length;
-        directions.known[q] = length != 0 && given != 0;
         const double scale = lengths.queries && given != 0 ? length / given : 1;
-        float* out = directions.units.data() + q * directions.stride;
+        if (length != 0 && given != 0) {
+            directions.kinds[q] = scale <= kLongestQuery ? Directions::kUsual : Directions::kExtreme;
+        }
+        float* out = directions[q];
         for (std::size_t d = 0; d < unit.size(); ++d) out[d] = static_cast<float>(unit[d] * scale);
         if (scale > kLongestFloat32) refuse_length("query_lengths", q, given, length);
     }
@@ -226,11 +294,10 @@ void conse(const MatrixView& probabilities, const MatrixView& class_embeddings, 
             thread_local Query query;
             for (std::size_t r = begin; r < end; ++r) {
                 query_of_row<decltype(element)>(table, probabilities, r, combination.top_t, classes, query);
-                directions.known[r] = query.has_direction();
                 if (!query.has_direction()) continue;
+                directions.kinds[r] = Directions::kUsual;
                 query.make_direction();
-                std::copy(query.direction().begin(), query.direction().end(),
-                          directions.units.begin() + static_cast<std::ptrdiff_t>(r * directions.stride));
+                std::copy(query.direction().begin(), query.direction().end(), directions[r]);
             }
         });
     });

@@ -33,6 +33,25 @@ struct Survey {
     bool finite;    // true: no NaN and no infinity in the row; false: perhaps one, or their sum overflows
 };
 
+// Labels of a dense tile: two registers of x86-64-v3, one of x86-64-v4.
+constexpr std::size_t kDenseLanes = 16;
+
+// Rows of queries, `stride` floats apart, and what each one's scores have to reach to be worth a look.
+struct DenseQueries {
+    const float* data;
+    std::size_t stride;
+    std::size_t count;
+    const float* floors;  // (count)
+};
+
+// Tiles (dimension, 16) one after the other, and what each label's products are multiplied by in the end.
+struct DenseTiles {
+    const float* data;
+    std::size_t count;
+    std::size_t dimension;
+    const float* factors;  // (count, 16); a label with NaN reaches no floor
+};
+
 struct KernelTable {
     const char* target;
     bool fused;  // products are added with one rounding (FMA): same bits on all such targets
@@ -64,12 +83,16 @@ struct KernelTable {
     // The lowest of the 32 lanes that hold the largest score, which goes to *best.
     std::uint32_t (*best_lane)(const float* scores, float* best);
 
-    // Dense ranking. dots[i] = query . labels[i], and squared_lengths[i] in float64 unless it is null. The
-    // query is padded with zeros to a multiple of 16; labels are `stride` bytes apart and never over-read.
-    void (*dots_f32)(const float* query, const void* labels, std::ptrdiff_t stride, std::size_t n_labels,
-                     std::size_t dimension, float* dots, double* squared_lengths);
-    void (*dots_f16)(const float* query, const void* labels, std::ptrdiff_t stride, std::size_t n_labels,
-                     std::size_t dimension, float* dots, double* squared_lengths);
+    // Dense ranking. Packs n <= 16 labels, `stride` bytes apart and never over-read, into a tile (dimension, 16);
+    // lanes from n on are zeros. squared_lengths (16) in float64. `more`: sixteen rows follow and are asked for.
+    void (*pack_f32)(const void* labels, std::ptrdiff_t stride, std::size_t n, std::size_t dimension, bool more,
+                     float* tile, double* squared_lengths);
+    void (*pack_f16)(const void* labels, std::ptrdiff_t stride, std::size_t n, std::size_t dimension, bool more,
+                     float* tile, double* squared_lengths);
+
+    // scores (queries, tiles, 16): products over d ascending, in runs of 32 terms and of 32 runs, times the label's
+    // factor. Bit `lane` of masks (queries, tiles) says that the score reaches the query's floor.
+    void (*score_queries)(const DenseQueries& queries, const DenseTiles& tiles, float* scores, std::uint16_t* masks);
 };
 
 }  // namespace conse

@@ -28,6 +28,27 @@ struct NativeF32 {
     }
 };
 
+// Row i of the square becomes its column i.
+void transpose(NativeF32 (&square)[8]) {
+    __m256 a[8], b[8];
+    for (int i = 0; i < 8; i += 2) {
+        a[i] = _mm256_unpacklo_ps(square[i].v, square[i + 1].v);
+        a[i + 1] = _mm256_unpackhi_ps(square[i].v, square[i + 1].v);
+    }
+    for (int i = 0; i < 8; i += 4) {  // b[i + j], in each half: column j of rows i to i + 3
+        for (int j = 0; j < 2; ++j) {
+            b[i + 2 * j] = _mm256_shuffle_ps(a[i + j], a[i + 2 + j], 0x44);
+            b[i + 2 * j + 1] = _mm256_shuffle_ps(a[i + j], a[i + 2 + j], 0xee);
+        }
+    }
+    for (int j = 0; j < 4; ++j) {  // the halves change places
+        square[j].v = _mm256_permute2f128_ps(b[j], b[4 + j], 0x20);
+        square[4 + j].v = _mm256_permute2f128_ps(b[j], b[4 + j], 0x31);
+    }
+}
+
+constexpr int kScoreRegisters = 2, kScoreQueries = 6;
+
 struct NativeF64 {
     static constexpr int kLanes = 4;
     __m256d v;

@@ -26,6 +26,34 @@ struct NativeF32 {
     friend std::uint32_t at_least(NativeF32 a, NativeF32 b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ); }
 };
 
+// Row i of the square becomes its column i.
+void transpose(NativeF32 (&square)[16]) {
+    __m512 a[16], b[16];
+    for (int i = 0; i < 16; i += 2) {
+        a[i] = _mm512_unpacklo_ps(square[i].v, square[i + 1].v);
+        a[i + 1] = _mm512_unpackhi_ps(square[i].v, square[i + 1].v);
+    }
+    for (int i = 0; i < 16; i += 4) {  // b[i + j], in each quarter: column j of rows i to i + 3
+        for (int j = 0; j < 2; ++j) {
+            const __m512d low = _mm512_castps_pd(a[i + j]), high = _mm512_castps_pd(a[i + 2 + j]);
+            b[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+            b[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+        }
+    }
+    for (int j = 0; j < 4; ++j) {  // the quarters change places
+        const __m512 x = _mm512_shuffle_f32x4(b[j], b[4 + j], 0x88),
+                     y = _mm512_shuffle_f32x4(b[8 + j], b[12 + j], 0x88);
+        const __m512 z = _mm512_shuffle_f32x4(b[j], b[4 + j], 0xdd),
+                     w = _mm512_shuffle_f32x4(b[8 + j], b[12 + j], 0xdd);
+        square[j].v = _mm512_shuffle_f32x4(x, y, 0x88);
+        square[4 + j].v = _mm512_shuffle_f32x4(z, w, 0x88);
+        square[8 + j].v = _mm512_shuffle_f32x4(x, y, 0xdd);
+        square[12 + j].v = _mm512_shuffle_f32x4(z, w, 0xdd);
+    }
+}
+
+constexpr int kScoreRegisters = 2, kScoreQueries = 12;
+
 struct NativeF64 {
     static constexpr int kLanes = 8;
     __m512d v;

@@ -29,6 +29,10 @@ struct NativeScalar {
 using NativeF32 = NativeScalar<float>;
 using NativeF64 = NativeScalar<double>;
 
+void transpose(NativeF32 (&)[1]) {}
+
+constexpr int kScoreRegisters = 16, kScoreQueries = 2;
+
 }  // namespace
 }  // namespace CONSE_TARGET_NAMESPACE
 }  // namespace conse

@@ -27,6 +27,17 @@ struct NativeF32 {
     }
 };
 
+// Row i of the square becomes its column i.
+void transpose(NativeF32 (&square)[4]) {
+    const float32x4x2_t a = vtrnq_f32(square[0].v, square[1].v), b = vtrnq_f32(square[2].v, square[3].v);
+    square[0].v = vcombine_f32(vget_low_f32(a.val[0]), vget_low_f32(b.val[0]));
+    square[1].v = vcombine_f32(vget_low_f32(a.val[1]), vget_low_f32(b.val[1]));
+    square[2].v = vcombine_f32(vget_high_f32(a.val[0]), vget_high_f32(b.val[0]));
+    square[3].v = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
+}
+
+constexpr int kScoreRegisters = 4, kScoreQueries = 6;
+
 struct NativeF64 {
     static constexpr int kLanes = 2;
     float64x2_t v;

@@ -32,6 +32,13 @@ struct NativeF32 {
     }
 };
 
+// Row i of the square becomes its column i.
+void transpose(NativeF32 (&square)[4]) {
+    _MM_TRANSPOSE4_PS(square[0].v, square[1].v, square[2].v, square[3].v);
+}
+
+constexpr int kScoreRegisters = 2, kScoreQueries = 5;
+
 struct NativeF64 {
     static constexpr int kLanes = 2;
     __m128d v;
