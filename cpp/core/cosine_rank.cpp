@@ -75,11 +75,14 @@ class Ranker {
         for (Collector<float>& best : best_) best.reset(k);
     }
 
-    /// The labels against some queries of the batch. `more`: those that follow will be next.
-    void rank(Range queries, Range labels, bool more) {
-        chunk_.pack(labels.begin, labels.end, more);
-        for (std::size_t q = queries.begin; q < queries.end; q += kQueriesPerStrip) {
-            rank_strip({q, std::min(q + kQueriesPerStrip, queries.end)});
+    void rank(Range queries, Range labels) {
+        if (queries.size() == 1) {
+            rank_one(queries.begin, labels);
+        } else {
+            chunk_.pack(labels.begin, labels.end);
+            for (std::size_t q = queries.begin; q < queries.end; q += kQueriesPerStrip) {
+                rank_strip({q, std::min(q + kQueriesPerStrip, queries.end)});
+            }
         }
         for (const std::size_t label : chunk_.extremes()) {
             for (std::size_t q = queries.begin; q < queries.end; ++q) {
@@ -95,22 +98,31 @@ class Ranker {
     const std::vector<Entry<float>>& finish(std::size_t q) { return best_[q - batch_.begin].finish(); }
 
   private:
+    void rank_one(std::size_t q, Range labels) {
+        chunk_.score(labels.begin, labels.end, queries_[q], floor_of(q), scores_.data(), masks_.data());
+        collect(scores_.data(), masks_.data(), best_of(q));
+    }
+
     void rank_strip(Range queries) {
         const DenseTiles tiles = chunk_.tiles();
-        for (std::size_t i = 0; i < queries.size(); ++i) {
-            const bool usual = queries_.kinds[queries.begin + i] == Directions::kUsual;
-            floors_[i] = usual ? best_of(queries.begin + i).floor() : std::numeric_limits<float>::infinity();
-        }
-        kernels_.score_queries({queries_[queries.begin], queries_.stride, queries.size(), floors_}, tiles,
+        float floors[kQueriesPerStrip];
+        for (std::size_t i = 0; i < queries.size(); ++i) floors[i] = floor_of(queries.begin + i);
+        kernels_.score_queries({queries_[queries.begin], queries_.stride, queries.size(), floors}, tiles,
                                scores_.data(), masks_.data());
         for (std::size_t i = 0; i < queries.size(); ++i) {
-            collect(scores_.data() + i * tiles.count * kDenseLanes, masks_.data() + i * tiles.count, tiles.count,
+            collect(scores_.data() + i * tiles.count * kDenseLanes, masks_.data() + i * tiles.count,
                     best_of(queries.begin + i));
         }
     }
 
-    void collect(const float* scores, const std::uint16_t* masks, std::size_t n_tiles, Collector<float>& best) {
-        for (std::size_t tile = 0; tile < n_tiles; ++tile) {
+    // No score reaches infinity: what the kernels say of other queries counts for nothing.
+    float floor_of(std::size_t q) {
+        const bool usual = queries_.kinds[q] == Directions::kUsual;
+        return usual ? best_of(q).floor() : std::numeric_limits<float>::infinity();
+    }
+
+    void collect(const float* scores, const std::uint16_t* masks, Collector<float>& best) {
+        for (std::size_t tile = 0; tile < chunk_.n_tiles(); ++tile) {
             for (unsigned mask = masks[tile]; mask != 0; mask &= mask - 1) {
                 const std::size_t i = tile * kDenseLanes + static_cast<std::size_t>(__builtin_ctz(mask));
                 if (scores[i] < best.floor()) continue;
@@ -134,7 +146,6 @@ class Ranker {
     LabelChunk chunk_;
     std::vector<float> scores_;
     std::vector<std::uint16_t> masks_;
-    float floors_[kQueriesPerStrip];
     std::vector<Collector<float>> best_;
 };
 
@@ -198,10 +209,10 @@ struct Grid {
 
 void rank_task(const Grid& grid, std::size_t task, Ranker& ranker) {
     const Range queries = grid.queries_of(task), labels = grid.labels_of(task);
-    const std::size_t step = queries.size() <= kFewQueries ? kFewLabels : grid.chunk_labels;
+    const std::size_t step = queries.size() > 1 && queries.size() <= kFewQueries ? kFewLabels : grid.chunk_labels;
     for (std::size_t begin = labels.begin; begin < labels.end; begin += step) {
         const std::size_t end = std::min(begin + step, labels.end);
-        ranker.rank(queries, {begin, end}, end < labels.end);
+        ranker.rank(queries, {begin, end});
     }
 }
 

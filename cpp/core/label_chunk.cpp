@@ -22,32 +22,46 @@ void refuse_length(const char* argument, std::size_t row, double given, double l
 }
 
 LabelChunk::LabelChunk(const KernelTable& kernels, const LabelRows& labels, std::size_t most)
-    : labels_(labels),
-      pack_(labels.view.dtype == DType::f16 ? kernels.pack_f16 : kernels.pack_f32),
-      factors_((most + kDenseLanes - 1) / kDenseLanes) {
-    lines_.resize(factors_.size() * labels.view.columns);
-}
+    : kernels_(kernels),
+      labels_(labels),
+      factors_((most + kDenseLanes - 1) / kDenseLanes),
+      squared_lengths_(factors_.size() * kDenseLanes) {}
 
-void LabelChunk::pack(std::size_t begin, std::size_t end, bool more) {
-    const MatrixView& view = labels_.view;
+DenseRows LabelChunk::take(std::size_t begin, std::size_t end) {
     begin_ = begin;
     n_tiles_ = (end - begin + kDenseLanes - 1) / kDenseLanes;
     extremes_.clear();
-    for (std::size_t tile = 0; tile < n_tiles_; ++tile) {
-        const std::size_t first = begin + tile * kDenseLanes, count = std::min(kDenseLanes, end - first);
-        const std::size_t after = more ? view.rows : end;
-        double squared_lengths[kDenseLanes];
-        pack_(view.row(first), view.row_stride, count, view.columns, first + 2 * kDenseLanes <= after,
-              lines_.data()->lanes + tile * view.columns * kDenseLanes, squared_lengths);
-        for (std::size_t lane = 0; lane < kDenseLanes; ++lane) {
-            factors_[tile].lanes[lane] =
-                lane < count ? factor_of(first + lane, squared_lengths[lane]) : std::numeric_limits<float>::quiet_NaN();
-        }
-    }
+    return {labels_.view.row(begin), labels_.view.row_stride, end - begin, labels_.view.columns};
+}
+
+void LabelChunk::pack(std::size_t begin, std::size_t end) {
+    const auto kernel = labels_.view.dtype == DType::f16 ? kernels_.pack_f16 : kernels_.pack_f32;
+    const DenseRows rows = take(begin, end);
+    lines_.resize(factors_.size() * rows.dimension);
+    kernel(rows, lines_.data()->lanes, squared_lengths_.data());
+    make_factors(end);
 }
 
 DenseTiles LabelChunk::tiles() const {
     return {lines_.data()->lanes, n_tiles_, labels_.view.columns, factors_.data()->lanes};
+}
+
+void LabelChunk::score(std::size_t begin, std::size_t end, const float* query, float floor, float* scores,
+                       std::uint16_t* masks) {
+    const auto kernel = labels_.view.dtype == DType::f16 ? kernels_.dots_f16 : kernels_.dots_f32;
+    kernel(query, take(begin, end), scores, squared_lengths_.data());
+    make_factors(end);
+    kernels_.scale(scores, factors_.data()->lanes, n_tiles_ * kDenseLanes, floor, scores, masks);
+}
+
+void LabelChunk::make_factors(std::size_t end) {
+    const std::size_t count = n_tiles_ * kDenseLanes;
+    float* factors = factors_.data()->lanes;
+    const bool all_usual = kernels_.invert_lengths(squared_lengths_.data(), count, factors);
+    for (std::size_t i = 0; i < end - begin_ && (!all_usual || labels_.lengths != nullptr); ++i) {
+        factors[i] = factor_of(begin_ + i, squared_lengths_[i]);
+    }
+    for (std::size_t i = end - begin_; i < count; ++i) factors[i] = std::numeric_limits<float>::quiet_NaN();
 }
 
 // NaN keeps a label out of every ranking, but for the extremes.

@@ -22,16 +22,21 @@ constexpr double kShortestFloat32 = 1e-30, kLongestFloat32 = 1e30;
 /// "label_lengths[3] is ...": a score by this length is more than float32 can hold.
 [[noreturn]] void refuse_length(const char* argument, std::size_t row, double given, double length);
 
-/// Consecutive labels packed into tiles, each with the factor that brings it to length 1. Scratch of one thread.
+/// Consecutive labels, each with the factor that brings it to length 1. Scratch of one thread.
 class LabelChunk {
   public:
     LabelChunk(const KernelTable& kernels, const LabelRows& labels, std::size_t most);
 
-    /// Takes the labels [begin, end), at most as many as it was made for. `more`: those that follow come next.
-    void pack(std::size_t begin, std::size_t end, bool more);
-
+    /// Packs the labels [begin, end), at most as many as it was made for, into tiles.
+    void pack(std::size_t begin, std::size_t end);
     DenseTiles tiles() const;
+
+    /// Reads the labels for one query alone: its scores and masks, as score_queries gives them for tiles.
+    void score(std::size_t begin, std::size_t end, const float* query, float floor, float* scores,
+               std::uint16_t* masks);
+
     std::size_t first_label() const { return begin_; }
+    std::size_t n_tiles() const { return n_tiles_; }
 
     /// Labels that the kernels cannot score: too long or too short for float32, or not finite. Ascending.
     const std::vector<std::size_t>& extremes() const { return extremes_; }
@@ -44,13 +49,16 @@ class LabelChunk {
         float lanes[kDenseLanes];
     };
 
+    DenseRows take(std::size_t begin, std::size_t end);
+    void make_factors(std::size_t end);
     float factor_of(std::size_t label, double squared_length);
 
+    const KernelTable& kernels_;
     LabelRows labels_;
-    decltype(KernelTable::pack_f32) pack_;
     std::size_t begin_ = 0, n_tiles_ = 0;
     std::vector<Line> lines_;    // (tiles, dimension)
     std::vector<Line> factors_;  // (tiles)
+    std::vector<double> squared_lengths_;
     std::vector<std::size_t> extremes_;
     std::vector<double> row_;
 };

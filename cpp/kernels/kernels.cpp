@@ -257,6 +257,10 @@ const KernelTable CONSE_TABLE = {
     CONSE_TARGET_NAMESPACE::best_lane,
     CONSE_TARGET_NAMESPACE::pack<float>,
     CONSE_TARGET_NAMESPACE::pack<std::uint16_t>,
+    CONSE_TARGET_NAMESPACE::dots<float>,
+    CONSE_TARGET_NAMESPACE::dots<std::uint16_t>,
+    CONSE_TARGET_NAMESPACE::invert_lengths,
+    CONSE_TARGET_NAMESPACE::scale,
     CONSE_TARGET_NAMESPACE::score_queries,
 };
 

@@ -36,6 +36,17 @@ struct Survey {
 // Labels of a dense tile: two registers of x86-64-v3, one of x86-64-v4.
 constexpr std::size_t kDenseLanes = 16;
 
+// A dense label's products are multiplied by the inverse of its length where that lies between these.
+constexpr double kLeastFactor = 1e-30, kLargestFactor = 1e30;
+
+// Labels, `stride` bytes apart, never over-read. `count` results are written as a multiple of 16.
+struct DenseRows {
+    const void* data;
+    std::ptrdiff_t stride;
+    std::size_t count;
+    std::size_t dimension;
+};
+
 // Rows of queries, `stride` floats apart, and what each one's scores have to reach to be worth a look.
 struct DenseQueries {
     const float* data;
@@ -83,12 +94,22 @@ struct KernelTable {
     // The lowest of the 32 lanes that hold the largest score, which goes to *best.
     std::uint32_t (*best_lane)(const float* scores, float* best);
 
-    // Dense ranking. Packs n <= 16 labels, `stride` bytes apart and never over-read, into a tile (dimension, 16);
-    // lanes from n on are zeros. squared_lengths (16) in float64. `more`: sixteen rows follow and are asked for.
-    void (*pack_f32)(const void* labels, std::ptrdiff_t stride, std::size_t n, std::size_t dimension, bool more,
-                     float* tile, double* squared_lengths);
-    void (*pack_f16)(const void* labels, std::ptrdiff_t stride, std::size_t n, std::size_t dimension, bool more,
-                     float* tile, double* squared_lengths);
+    // Dense ranking. Packs labels into tiles (dimension, 16), one after the other; lanes without a label are zeros.
+    // squared_lengths in float64, of eight squares at a time added up in float32, or all in float64 beside 1e+-30.
+    void (*pack_f32)(const DenseRows& labels, float* tiles, double* squared_lengths);
+    void (*pack_f16)(const DenseRows& labels, float* tiles, double* squared_lengths);
+
+    // The products of one query, the same bits as score_queries gives for packed labels; lanes without a label
+    // repeat the last one.
+    void (*dots_f32)(const float* query, const DenseRows& labels, float* dots, double* squared_lengths);
+    void (*dots_f16)(const float* query, const DenseRows& labels, float* dots, double* squared_lengths);
+
+    // factors[i] = 1 / sqrt(squared_lengths[i]), or NaN beside the limits above; whether there was none such.
+    bool (*invert_lengths)(const double* squared_lengths, std::size_t count, float* factors);
+
+    // scores[i] = dots[i] * factors[i]; bit `lane` of masks[tile] says that the score reaches the floor.
+    void (*scale)(const float* dots, const float* factors, std::size_t count, float floor, float* scores,
+                  std::uint16_t* masks);
 
     // scores (queries, tiles, 16): products over d ascending, in runs of 32 terms and of 32 runs, times the label's
     // factor. Bit `lane` of masks (queries, tiles) says that the score reaches the query's floor.
