@@ -1,7 +1,6 @@
 // Dense ranking: every label is scored against every query, and the best k are kept as they come.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -9,11 +8,10 @@
 
 #include "conse/primitives.hpp"
 #include "core/arguments.hpp"
-#include "core/collector.hpp"
 #include "core/convex_combination.hpp"
+#include "core/dense_ranker.hpp"
 #include "core/dispatch.hpp"
 #include "core/dtype.hpp"
-#include "core/label_chunk.hpp"
 #include "core/parallel.hpp"
 #include "core/query_rows.hpp"
 #include "core/unit_rows.hpp"
@@ -22,212 +20,89 @@
 namespace conse {
 namespace {
 
-// Queries that share one reading of the labels. Packing takes as long as scoring against 20 of them.
+// Queries that share one reading of the labels. Packing a label takes as long as scoring it ten times.
 constexpr std::size_t kQueriesPerBatch = 1024;
-// What a batch may keep per thread: with many results per query, fewer queries make a batch.
+// With many results per query fewer queries make a batch: the most that a thread then keeps, 8 MB.
 constexpr std::size_t kEntriesPerBatch = 1 << 20;
-// Packed labels that many queries run over: stay in the L2 cache.
+// Packed labels that the strips of queries run over: they stay in an L2 cache of 512 KB and more. 256 KB to 1 MB make
+// no difference where it has 2 MB.
 constexpr std::size_t kChunkBytes = 256 << 10;
-constexpr std::size_t kMostLabelsPerChunk = 512;
-// Queries that the kernels are given at a time; a multiple of the 4 to 12 that they score at once.
-constexpr std::size_t kQueriesPerStrip = 24;
-// Up to so many queries run over labels that are still in the L1 cache.
-constexpr std::size_t kFewQueries = 8;
-constexpr std::size_t kFewLabels = 2 * kDenseLanes;
-
-// A query that is longer than this (given a length that is not its own) could leave float32.
+constexpr std::size_t kMostLabels = 512;
+// Few queries run over so few labels that these stay in the L1 cache.
+constexpr std::size_t kFewQueries = 8, kFewLabels = 32;
+// A query longer than this, given a length that is not its own, is scored in float64.
 constexpr double kLongestQuery = 1e7;
 
-// Unit queries as the kernels read them.
-struct Directions {
-    enum Kind : char { kNone, kUsual, kExtreme };  // no direction; scored by the kernels; scored in float64
-
-    std::size_t stride;
-    std::vector<float> units;  // (queries, stride)
-    std::vector<Kind> kinds;
-
-    // An odd number of cache lines apart: at 1,024 dimensions twelve rows would share the same places in the cache.
-    Directions(std::size_t count, std::size_t dimension)
-        : stride(padded(dimension) + (padded(dimension) / 16 % 2 == 0 ? 16 : 0)),
-          units(count * stride),
-          kinds(count, kNone) {}
-    const float* operator[](std::size_t q) const { return units.data() + q * stride; }
-    float* operator[](std::size_t q) { return units.data() + q * stride; }
-};
-
-struct Range {
-    std::size_t begin, end;
-    std::size_t size() const { return end - begin; }
-};
-
-// What one thread needs to rank labels for a batch of queries; keeps the best that it has seen.
-class Ranker {
-  public:
-    Ranker(const KernelTable& kernels, const Directions& queries, const LabelRows& labels, Range batch,
-           std::size_t chunk_labels, std::size_t k)
-        : kernels_(kernels),
-          queries_(queries),
-          batch_(batch),
-          chunk_(kernels, labels, chunk_labels),
-          scores_(kQueriesPerStrip * (chunk_labels + kDenseLanes)),
-          masks_(scores_.size() / kDenseLanes),
-          best_(batch.size()) {
-        for (Collector<float>& best : best_) best.reset(k);
-    }
-
-    void rank(Range queries, Range labels) {
-        if (queries.size() == 1) {
-            rank_one(queries.begin, labels);
-        } else {
-            chunk_.pack(labels.begin, labels.end);
-            for (std::size_t q = queries.begin; q < queries.end; q += kQueriesPerStrip) {
-                rank_strip({q, std::min(q + kQueriesPerStrip, queries.end)});
-            }
-        }
-        for (const std::size_t label : chunk_.extremes()) {
-            for (std::size_t q = queries.begin; q < queries.end; ++q) {
-                if (queries_.kinds[q] == Directions::kUsual) push_in_float64(q, label);
-            }
-        }
-        for (std::size_t q = queries.begin; q < queries.end; ++q) {
-            if (queries_.kinds[q] != Directions::kExtreme) continue;
-            for (std::size_t label = labels.begin; label < labels.end; ++label) push_in_float64(q, label);
-        }
-    }
-
-    const std::vector<Entry<float>>& finish(std::size_t q) { return best_[q - batch_.begin].finish(); }
-
-  private:
-    void rank_one(std::size_t q, Range labels) {
-        chunk_.score(labels.begin, labels.end, queries_[q], floor_of(q), scores_.data(), masks_.data());
-        collect(scores_.data(), masks_.data(), best_of(q));
-    }
-
-    void rank_strip(Range queries) {
-        const DenseTiles tiles = chunk_.tiles();
-        float floors[kQueriesPerStrip];
-        for (std::size_t i = 0; i < queries.size(); ++i) floors[i] = floor_of(queries.begin + i);
-        kernels_.score_queries({queries_[queries.begin], queries_.stride, queries.size(), floors}, tiles,
-                               scores_.data(), masks_.data());
-        for (std::size_t i = 0; i < queries.size(); ++i) {
-            collect(scores_.data() + i * tiles.count * kDenseLanes, masks_.data() + i * tiles.count,
-                    best_of(queries.begin + i));
-        }
-    }
-
-    // No score reaches infinity: what the kernels say of other queries counts for nothing.
-    float floor_of(std::size_t q) {
-        const bool usual = queries_.kinds[q] == Directions::kUsual;
-        return usual ? best_of(q).floor() : std::numeric_limits<float>::infinity();
-    }
-
-    void collect(const float* scores, const std::uint16_t* masks, Collector<float>& best) {
-        for (std::size_t tile = 0; tile < chunk_.n_tiles(); ++tile) {
-            for (unsigned mask = masks[tile]; mask != 0; mask &= mask - 1) {
-                const std::size_t i = tile * kDenseLanes + static_cast<std::size_t>(__builtin_ctz(mask));
-                if (scores[i] < best.floor()) continue;
-                best.push(scores[i], static_cast<std::int32_t>(chunk_.first_label() + i));
-                best.settle_when_due();
-            }
-        }
-    }
-
-    void push_in_float64(std::size_t q, std::size_t label) {
-        const float score = chunk_.score_in_float64(queries_[q], label);
-        best_of(q).push(score, static_cast<std::int32_t>(label));
-        best_of(q).settle_when_due();
-    }
-
-    Collector<float>& best_of(std::size_t q) { return best_[q - batch_.begin]; }
-
-    const KernelTable& kernels_;
-    const Directions& queries_;
-    Range batch_;
-    LabelChunk chunk_;
-    std::vector<float> scores_;
-    std::vector<std::uint16_t> masks_;
-    std::vector<Collector<float>> best_;
-};
-
-// Lends a ranker to whoever works: there are never more of them than threads, however the work is cut.
-class RankerPool {
-  public:
-    template <class Make>
-    std::unique_ptr<Ranker> take(const Make& make) {
-        const std::lock_guard<std::mutex> guard(mutex_);
-        if (rankers_.empty()) return make();
-        std::unique_ptr<Ranker> ranker = std::move(rankers_.back());
-        rankers_.pop_back();
-        return ranker;
-    }
-    void give_back(std::unique_ptr<Ranker> ranker) {
-        const std::lock_guard<std::mutex> guard(mutex_);
-        rankers_.push_back(std::move(ranker));
-    }
-    std::vector<std::unique_ptr<Ranker>>& all() { return rankers_; }
-
-  private:
-    std::mutex mutex_;
-    std::vector<std::unique_ptr<Ranker>> rankers_;
-};
-
 // How the (query, label) pairs of a batch are cut into tasks: chunks of labels, times groups of queries when there are
-// too few chunks for the threads.
+// too few chunks for the threads. Cuts change nothing but the time.
 struct Grid {
-    std::size_t chunk_labels, n_chunks, n_groups;
-    Range batch, labels;
+    Range batch;
+    std::size_t n_labels, chunk_labels, n_chunks, n_groups = 1;
     double task_microseconds;
 
     Grid(Range batch, std::size_t n_labels, std::size_t dimension, const Execution& execution)
-        : batch(batch), labels{0, n_labels} {
+        : batch(batch), n_labels(n_labels) {
         constexpr std::size_t kTasksPerThread = 8, kFewestQueries = 64;
-        const std::size_t tile_bytes = std::max<std::size_t>(dimension, 1) * kDenseLanes * sizeof(float);
-        const std::size_t n_tiles =
-            std::clamp<std::size_t>(kChunkBytes / tile_bytes / 2 * 2, 2, kMostLabelsPerChunk / kDenseLanes);
-        chunk_labels = n_tiles * kDenseLanes;
+        const std::size_t label_bytes = std::max<std::size_t>(1, dimension) * sizeof(float);
+        chunk_labels = std::clamp(kChunkBytes / label_bytes / kFewLabels * kFewLabels, kFewLabels, kMostLabels);
         n_chunks = (n_labels + chunk_labels - 1) / chunk_labels;
-        const double element =
-            4e-4 + 2.5e-5 * static_cast<double>(batch.size());  // 10 GB/s, 40 billion products a second
-        const double chunk_microseconds =
-            element * static_cast<double>(std::min(chunk_labels, n_labels) * (dimension + 8));
-        const auto n_threads = static_cast<std::size_t>(
-            threads_for({1 << 20, chunk_microseconds * static_cast<double>(n_chunks) / (1 << 20)}, execution));
-        const std::size_t for_threads =
-            n_threads > 1 ? kTasksPerThread * n_threads / std::max<std::size_t>(1, n_chunks) : 1;
-        n_groups = std::clamp<std::size_t>(for_threads, 1, (batch.size() + kFewestQueries - 1) / kFewestQueries);
-        task_microseconds = chunk_microseconds / static_cast<double>(n_groups);
+        // Ten gigabytes and forty billion products a second.
+        const double element_microseconds = 4e-4 + 2.5e-5 * static_cast<double>(batch.size());
+        const double elements = static_cast<double>(std::min(chunk_labels, n_labels) * (dimension + 8));
+        task_microseconds = element_microseconds * elements;
+        const double total = task_microseconds * static_cast<double>(n_chunks);
+        const auto n_threads = static_cast<std::size_t>(threads_for({1 << 20, total / (1 << 20)}, execution));
+        if (n_threads == 1 || n_chunks == 0) return;
+        const std::size_t most = (batch.size() + kFewestQueries - 1) / kFewestQueries;
+        n_groups = std::clamp<std::size_t>(kTasksPerThread * n_threads / n_chunks, 1, most);
+        task_microseconds /= static_cast<double>(n_groups);
     }
+    std::size_t n_tasks() const { return n_groups * n_chunks; }
     Range queries_of(std::size_t task) const {
         const std::size_t group = task / n_chunks;
         return {batch.begin + group * batch.size() / n_groups, batch.begin + (group + 1) * batch.size() / n_groups};
     }
     Range labels_of(std::size_t task) const {
         const std::size_t begin = task % n_chunks * chunk_labels;
-        return {begin, std::min(begin + chunk_labels, labels.end)};
+        return {begin, std::min(begin + chunk_labels, n_labels)};
     }
 };
 
-void rank_task(const Grid& grid, std::size_t task, Ranker& ranker) {
-    const Range queries = grid.queries_of(task), labels = grid.labels_of(task);
-    const std::size_t step = queries.size() > 1 && queries.size() <= kFewQueries ? kFewLabels : grid.chunk_labels;
+// Lends a ranker to whoever works: there are never more of them than threads, however many tasks there are.
+class RankerPool {
+  public:
+    template <class Make>
+    std::unique_ptr<DenseRanker> take(const Make& make) {
+        {
+            const std::lock_guard<std::mutex> guard(mutex_);
+            if (!rankers_.empty()) {
+                std::unique_ptr<DenseRanker> ranker = std::move(rankers_.back());
+                rankers_.pop_back();
+                return ranker;
+            }
+        }
+        return make();
+    }
+    void give_back(std::unique_ptr<DenseRanker> ranker) {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        rankers_.push_back(std::move(ranker));
+    }
+    const std::vector<std::unique_ptr<DenseRanker>>& all() const { return rankers_; }
+
+  private:
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<DenseRanker>> rankers_;
+};
+
+void rank_task(Range queries, Range labels, DenseRanker& ranker) {
+    const bool few = queries.size() > 1 && queries.size() <= kFewQueries;
+    const std::size_t step = few ? kFewLabels : labels.size();
     for (std::size_t begin = labels.begin; begin < labels.end; begin += step) {
-        const std::size_t end = std::min(begin + step, labels.end);
-        ranker.rank(queries, {begin, end});
+        ranker.rank(queries, {begin, std::min(begin + step, labels.end)});
     }
 }
 
-void rank_batch(const Directions& directions, const LabelRows& labels, Range batch, const RankingView& ranking,
-                const Execution& execution) {
-    const Grid grid(batch, labels.view.rows, labels.view.columns, execution);
-    const std::size_t k = std::min(ranking.k, std::max<std::size_t>(1, labels.view.rows));
-    RankerPool pool;
-    const Work work{grid.n_groups * grid.n_chunks, grid.task_microseconds};
-    parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
-        std::unique_ptr<Ranker> ranker = pool.take(
-            [&] { return std::make_unique<Ranker>(kernels(), directions, labels, batch, grid.chunk_labels, k); });
-        for (std::size_t task = begin; task < end; ++task) rank_task(grid, task, *ranker);
-        pool.give_back(std::move(ranker));
-    });
+void write_best_of(const RankerPool& pool, Range batch, std::size_t k, const RankingView& ranking) {
     Collector<float> best;
     for (std::size_t q = batch.begin; q < batch.end; ++q) {
         best.reset(k);
@@ -238,13 +113,34 @@ void rank_batch(const Directions& directions, const LabelRows& labels, Range bat
     }
 }
 
+void rank_batch(const Directions& directions, const LabelRows& labels, Range batch, const RankingView& ranking,
+                const Execution& execution) {
+    const KernelTable& table = kernels();
+    const Grid grid(batch, labels.view.rows, labels.view.columns, execution);
+    const std::size_t k = std::min(ranking.k, std::max<std::size_t>(1, labels.view.rows));
+    const auto first = directions.kinds.begin() + static_cast<std::ptrdiff_t>(batch.begin);
+    const bool nothing_to_do = std::all_of(first, first + static_cast<std::ptrdiff_t>(batch.size()),
+                                           [](Directions::Kind kind) { return kind == Directions::kNone; });
+    RankerPool pool;
+    const Work work{nothing_to_do ? 0 : grid.n_tasks(), grid.task_microseconds};
+    parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
+        auto ranker = pool.take(
+            [&] { return std::make_unique<DenseRanker>(table, directions, labels, batch, grid.chunk_labels, k); });
+        for (std::size_t task = begin; task < end; ++task) {
+            rank_task(grid.queries_of(task), grid.labels_of(task), *ranker);
+        }
+        pool.give_back(std::move(ranker));
+    });
+    write_best_of(pool, batch, k, ranking);
+}
+
 void rank_directions(const Directions& directions, const LabelRows& labels, const RankingView& ranking,
                      const Execution& execution) {
     const std::size_t n_queries = directions.kinds.size();
     const std::size_t at_once = std::clamp<std::size_t>(kEntriesPerBatch / ranking.k, 16, kQueriesPerBatch);
+    const auto share = [&](std::size_t q) { return static_cast<double>(q) / static_cast<double>(n_queries); };
     for (std::size_t begin = 0; begin < n_queries; begin += at_once) {
         const Range batch{begin, std::min(begin + at_once, n_queries)};
-        const auto share = [&](std::size_t q) { return static_cast<double>(q) / static_cast<double>(n_queries); };
         rank_batch(directions, labels, batch, ranking, stage(execution, share(batch.begin), share(batch.end)));
     }
 }
@@ -283,7 +179,7 @@ void cosine_rank(const MatrixView& queries, const MatrixView& labels, const Leng
         }
         float* out = directions[q];
         for (std::size_t d = 0; d < unit.size(); ++d) out[d] = static_cast<float>(unit[d] * scale);
-        if (scale > kLongestFloat32) refuse_length("query_lengths", q, given, length);
+        if (scale > 1e30) refuse_length("query_lengths", q, given, length);
     }
     rank_directions(directions, {"label_matrix", labels, lengths.labels}, ranking, execution);
 }

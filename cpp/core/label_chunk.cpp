@@ -8,13 +8,6 @@
 #include "core/unit_rows.hpp"
 
 namespace conse {
-namespace {
-
-bool fits_float32(double length) {
-    return length >= kShortestFloat32 && length <= kLongestFloat32;
-}
-
-}  // namespace
 
 void refuse_length(const char* argument, std::size_t row, double given, double length) {
     invalid_argument(argument, "[", row, "] is ", given, " but the row's length is ", length,
@@ -54,24 +47,29 @@ void LabelChunk::score(std::size_t begin, std::size_t end, const float* query, f
     kernels_.scale(scores, factors_.data()->lanes, n_tiles_ * kDenseLanes, floor, scores, masks);
 }
 
+// A factor of NaN keeps a label out of what the kernels find.
 void LabelChunk::make_factors(std::size_t end) {
-    const std::size_t count = n_tiles_ * kDenseLanes;
+    const std::size_t count = end - begin_;
     float* factors = factors_.data()->lanes;
-    const bool all_usual = kernels_.invert_lengths(squared_lengths_.data(), count, factors);
-    for (std::size_t i = 0; i < end - begin_ && (!all_usual || labels_.lengths != nullptr); ++i) {
-        factors[i] = factor_of(begin_ + i, squared_lengths_[i]);
-    }
-    for (std::size_t i = end - begin_; i < count; ++i) factors[i] = std::numeric_limits<float>::quiet_NaN();
+    const bool all_usual = kernels_.invert_lengths(squared_lengths_.data(), n_tiles_ * kDenseLanes, factors);
+    for (std::size_t i = 0; i < count && (!all_usual || labels_.lengths != nullptr); ++i) correct_factor(i);
+    std::fill(factors + count, factors + n_tiles_ * kDenseLanes, std::numeric_limits<float>::quiet_NaN());
 }
 
-// NaN keeps a label out of every ranking, but for the extremes.
-float LabelChunk::factor_of(std::size_t label, double squared_length) {
-    const double length = std::sqrt(squared_length), given = labels_.lengths ? labels_.lengths[label] : length;
-    const bool zero = given == 0;
-    // The last condition leaves a factor of 1e8 for queries that are longer than 1.
-    const bool usual = fits_float32(given) && (length == 0 || fits_float32(length)) && length <= 1e30 * given;
-    if (!zero && !usual) extremes_.push_back(label);
-    return usual ? static_cast<float>(1 / given) : std::numeric_limits<float>::quiet_NaN();
+void LabelChunk::correct_factor(std::size_t i) {
+    float& factor = factors_.data()->lanes[i];
+    bool usual = !std::isnan(factor);
+    if (labels_.lengths != nullptr) {
+        const double length = std::sqrt(squared_lengths_[i]), inverse = 1 / labels_.lengths[begin_ + i];
+        usual = (usual || length == 0) && inverse >= kLeastFactor && inverse <= kLargestFactor;
+        usual = usual && length * inverse <= kLargestFactor;  // leaves 1e7 for queries longer than 1
+        factor = usual ? static_cast<float>(inverse) : std::numeric_limits<float>::quiet_NaN();
+    }
+    if (!usual && !is_zero(begin_ + i)) extremes_.push_back(begin_ + i);
+}
+
+bool LabelChunk::is_zero(std::size_t label) const {
+    return labels_.lengths ? labels_.lengths[label] == 0 : squared_lengths_[label - begin_] == 0;
 }
 
 float LabelChunk::score_in_float64(const float* query, std::size_t label) {

@@ -16,9 +16,6 @@ struct LabelRows {
     const double* lengths;  // or null: those of the rows
 };
 
-/// Float32 products are exact enough between these lengths; outside, float64 takes over.
-constexpr double kShortestFloat32 = 1e-30, kLongestFloat32 = 1e30;
-
 /// "label_lengths[3] is ...": a score by this length is more than float32 can hold.
 [[noreturn]] void refuse_length(const char* argument, std::size_t row, double given, double length);
 
@@ -41,6 +38,9 @@ class LabelChunk {
     /// Labels that the kernels cannot score: too long or too short for float32, or not finite. Ascending.
     const std::vector<std::size_t>& extremes() const { return extremes_; }
 
+    /// Whether a label of this chunk has no direction and never ranks.
+    bool is_zero(std::size_t label) const;
+
     /// Scores a label, which must be finite, in float64.
     float score_in_float64(const float* query, std::size_t label);
 
@@ -51,7 +51,7 @@ class LabelChunk {
 
     DenseRows take(std::size_t begin, std::size_t end);
     void make_factors(std::size_t end);
-    float factor_of(std::size_t label, double squared_length);
+    void correct_factor(std::size_t i);
 
     const KernelTable& kernels_;
     LabelRows labels_;

@@ -15,8 +15,8 @@ namespace {
 
 static_assert(kDenseLanes == 16, "the loops below are written for these");
 
-constexpr std::size_t kParts = kDenseLanes / NativeF32::kLanes;  // registers of a column
-constexpr std::size_t kSquares = 8;                              // squares that are added up in float32
+constexpr int kParts = kDenseLanes / NativeF32::kLanes;  // registers of a column
+constexpr std::size_t kSquares = 8;                      // squares that are added up in float32
 constexpr std::size_t kStep = NativeF32::kLanes < kSquares ? kSquares : NativeF32::kLanes;
 
 // ---- rows to columns -------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ class Columns {
     void step(std::size_t d) {
         constexpr std::size_t kLanes = NativeF32::kLanes;
         float squares[kStep / kSquares][kDenseLanes];
-        for (std::size_t part = 0; part < kParts; ++part) {
+        for (int part = 0; part < kParts; ++part) {
             NativeF32 columns[kStep];
             for (std::size_t c = 0; c < kStep; c += kLanes) {
                 load_square(rows_.begin + part * kLanes, d + c, columns + c);
@@ -109,7 +109,7 @@ class Columns {
         F32 sum = F32::broadcast(0);
         for (std::size_t c = 0; c < count; ++c) {
             const F32 x = F32::load(columns[c]);
-            for (std::size_t part = 0; part < kParts; ++part) sink_.take(d + c, part, x.r[part]);
+            for (int part = 0; part < kParts; ++part) sink_.take(d + c, part, x.r[part]);
             sum = multiply_add(x, x, sum);
             if (c % kSquares == kSquares - 1 || c + 1 == count) {
                 float sums[kDenseLanes];
@@ -124,7 +124,7 @@ class Columns {
     void read_last(std::size_t count, float (*columns)[kDenseLanes]) {
         constexpr std::size_t kLanes = NativeF32::kLanes;
         NativeF32 square[kLanes];
-        for (std::size_t part = 0; part < kParts; ++part) {
+        for (int part = 0; part < kParts; ++part) {
             for (std::size_t c = 0; c < kStep; c += kLanes) {
                 load_square(rows_.begin + part * kLanes, rows_.dimension - kStep + c, square);
                 for (std::size_t i = 0; i < kLanes; ++i) {
@@ -154,9 +154,7 @@ class Columns {
 struct TileSink {
     float* tile;
 
-    void take(std::size_t d, std::size_t part, NativeF32 x) {
-        x.store(tile + d * kDenseLanes + part * static_cast<std::size_t>(NativeF32::kLanes));
-    }
+    void take(std::size_t d, int part, NativeF32 x) { x.store(tile + d * kDenseLanes + part * NativeF32::kLanes); }
     void end_step(std::size_t) {}
 };
 
@@ -187,11 +185,11 @@ struct DotSink {
     NativeF32 run[kParts], block[kParts], total[kParts];
 
     explicit DotSink(const float* query) : query(query) {
-        for (std::size_t part = 0; part < kParts; ++part) {
+        for (int part = 0; part < kParts; ++part) {
             run[part] = block[part] = total[part] = NativeF32::broadcast(0);
         }
     }
-    void take(std::size_t d, std::size_t part, NativeF32 x) {
+    void take(std::size_t d, int part, NativeF32 x) {
         run[part] = multiply_add(NativeF32::broadcast(query[d]), x, run[part]);
     }
     void end_step(std::size_t d) {
@@ -201,12 +199,12 @@ struct DotSink {
     void store(float* dots) {
         close(run, block);
         close(block, total);
-        for (std::size_t part = 0; part < kParts; ++part) total[part].store(dots + part * NativeF32::kLanes);
+        for (int part = 0; part < kParts; ++part) total[part].store(dots + part * NativeF32::kLanes);
     }
 
   private:
     static void close(NativeF32 (&part_sum)[kParts], NativeF32 (&sum)[kParts]) {
-        for (std::size_t part = 0; part < kParts; ++part) {
+        for (int part = 0; part < kParts; ++part) {
             sum[part] = sum[part] + part_sum[part];
             part_sum[part] = NativeF32::broadcast(0);
         }
@@ -251,106 +249,116 @@ void scale(const float* dots, const float* factors, std::size_t count, float flo
 
 // ---- score -----------------------------------------------------------------------------------------------
 
-// kRegisters of lanes against kQueries, d ascending: the inner loop of everything here. As many chains of additions
-// as the registers hold, so that none waits for itself and each load serves several of them.
-template <int kRegisters, int kQueries>
-struct Block {
-    const float* lanes[kRegisters];  // element d is kDenseLanes * d further
-    const float* queries;
-    std::size_t stride;
-    NativeF32 totals[kQueries][kRegisters];
+// kTiles of labels against kQueries, d ascending: the inner loop of everything here. As many chains of additions as
+// the registers hold, so that none waits for itself and each load serves several of them.
+template <int kTiles, int kQueries>
+class Block {
+  public:
+    Block(const DenseQueries& queries, std::size_t q, const DenseTiles& tiles, std::size_t tile)
+        : queries_(queries.data + q * queries.stride), stride_(queries.stride), dimension_(tiles.dimension) {
+        for (std::size_t t = 0; t < kTiles; ++t) tiles_[t] = tiles.data + (tile + t) * dimension_ * kDenseLanes;
+    }
 
-    void score(std::size_t dimension) {
+    void score() {
         constexpr std::size_t kRuns = kRunTerms * kRunTerms;
-        clear(totals);
-        for (std::size_t begin = 0; begin < dimension; begin += kRuns) {
-            const std::size_t end = dimension - begin < kRuns ? dimension : begin + kRuns;
-            NativeF32 runs[kQueries][kRegisters];
-            clear(runs);
-            std::size_t d = begin;
-            for (; d + kRunTerms <= end; d += kRunTerms) add_run(d, d + kRunTerms, runs);
-            if (d < end) add_run(d, end, runs);
-            add(runs, totals);
+        add_runs(0, dimension_ < kRuns ? dimension_ : kRuns, totals_);
+        for (std::size_t begin = kRuns; begin < dimension_; begin += kRuns) {
+            Sums sums;
+            add_runs(begin, dimension_ - begin < kRuns ? dimension_ : begin + kRuns, sums);
+            for (int q = 0; q < kQueries; ++q) {
+                for (int r = 0; r < kRegisters; ++r) totals_[q][r] = totals_[q][r] + sums[q][r];
+            }
+        }
+    }
+
+    // Scores of one query by kTiles * 16 labels; the mask of each tile.
+    void finish(int q, const float* factors, float floor, float* scores, std::uint16_t* masks) const {
+        constexpr int kLanes = NativeF32::kLanes;
+        const NativeF32 zero = NativeF32::broadcast(0), lowest = NativeF32::broadcast(floor);
+        for (int t = 0; t < kTiles; ++t) {
+            std::uint32_t mask = 0;
+            for (int part = 0; part < kParts; ++part) {
+                const int r = t * kParts + part;
+                const NativeF32 score = multiply_add(totals_[q][r], NativeF32::load(factors + r * kLanes), zero);
+                score.store(scores + r * kLanes);
+                mask |= at_least(score, lowest) << (part * kLanes);
+            }
+            masks[t] = static_cast<std::uint16_t>(mask);
         }
     }
 
   private:
+    static constexpr int kRegisters = kTiles * kParts;
     using Sums = NativeF32[kQueries][kRegisters];
 
-    static void clear(Sums& sums) {
-        for (auto& row : sums) {
-            for (NativeF32& sum : row) sum = NativeF32::broadcast(0);
+    void add_runs(std::size_t begin, std::size_t end, Sums& sums) const {
+        const NativeF32 zero = NativeF32::broadcast(0);
+        for (std::size_t d = begin; d == begin || d < end; d += kRunTerms) {
+            Sums run;
+            add_run(d, end - d < kRunTerms ? end : d + kRunTerms, run);
+            for (int q = 0; q < kQueries; ++q) {
+                for (int r = 0; r < kRegisters; ++r) sums[q][r] = (d == begin ? zero : sums[q][r]) + run[q][r];
+            }
         }
     }
-    static void add(const Sums& part, Sums& sums) {
-        for (int q = 0; q < kQueries; ++q) {
-            for (int r = 0; r < kRegisters; ++r) sums[q][r] = sums[q][r] + part[q][r];
+
+    void add_run(std::size_t begin, std::size_t end, Sums& run) const {
+        for (auto& sums : run) {
+            for (NativeF32& sum : sums) sum = NativeF32::broadcast(0);
         }
-    }
-    void add_run(std::size_t begin, std::size_t end, Sums& runs) const {
-        Sums run;
-        clear(run);
         for (std::size_t d = begin; d < end; ++d) {
             NativeF32 x[kRegisters];
-            for (int r = 0; r < kRegisters; ++r) x[r] = NativeF32::load(lanes[r] + d * kDenseLanes);
+            for (int r = 0; r < kRegisters; ++r) {
+                const float* column = tiles_[r / kParts] + d * kDenseLanes;
+                x[r] = NativeF32::load(column + r % kParts * NativeF32::kLanes);
+            }
             for (int q = 0; q < kQueries; ++q) {
-                const NativeF32 weight = NativeF32::broadcast(queries[static_cast<std::size_t>(q) * stride + d]);
+                const NativeF32 weight = NativeF32::broadcast(queries_[static_cast<std::size_t>(q) * stride_ + d]);
                 for (int r = 0; r < kRegisters; ++r) run[q][r] = multiply_add(weight, x[r], run[q][r]);
             }
         }
-        add(run, runs);
     }
+
+    const float* tiles_[kTiles];
+    const float* queries_;
+    std::size_t stride_, dimension_;
+    Sums totals_;
 };
 
-// Scores of queries from `q` on by the lanes of registers from `first` on, counted through all tiles.
-template <int kRegisters, int kQueries>
-void score_block(const DenseQueries& queries, const DenseTiles& tiles, std::size_t q, std::size_t first, float* scores,
+template <int kTiles, int kQueries>
+void score_block(const DenseQueries& queries, std::size_t q, const DenseTiles& tiles, std::size_t tile, float* scores,
                  std::uint16_t* masks) {
-    constexpr std::size_t kLanes = NativeF32::kLanes, kPerTile = kDenseLanes / kLanes;
-    Block<kRegisters, kQueries> block;
-    for (std::size_t r = 0; r < kRegisters; ++r) {
-        const std::size_t tile = (first + r) / kPerTile, part = (first + r) % kPerTile;
-        block.lanes[r] = tiles.data + tile * tiles.dimension * kDenseLanes + part * kLanes;
-    }
-    block.stride = queries.stride;
-    block.queries = queries.data + q * queries.stride;
-    block.score(tiles.dimension);
-    for (std::size_t i = 0; i < kQueries; ++i) {
-        float* out = scores + (q + i) * tiles.count * kDenseLanes + first * kLanes;
-        const NativeF32 floor = NativeF32::broadcast(queries.floors[q + i]);
-        for (std::size_t r = 0; r < kRegisters; ++r) {
-            const NativeF32 factor = NativeF32::load(tiles.factors + (first + r) * kLanes);
-            const NativeF32 score = multiply_add(block.totals[i][r], factor, NativeF32::broadcast(0));
-            score.store(out + r * kLanes);
-            const std::size_t tile = (first + r) / kPerTile, part = (first + r) % kPerTile;
-            masks[(q + i) * tiles.count + tile] |=
-                static_cast<std::uint16_t>(at_least(score, floor) << (part * kLanes));
-        }
+    Block<kTiles, kQueries> block(queries, q, tiles, tile);
+    block.score();
+    for (int i = 0; i < kQueries; ++i, ++q) {
+        const std::size_t at = q * tiles.count + tile;
+        block.finish(i, tiles.factors + tile * kDenseLanes, queries.floors[q], scores + at * kDenseLanes, masks + at);
     }
 }
 
-template <int kQueries>
-void score_strip(const DenseQueries& queries, const DenseTiles& tiles, std::size_t q, float* scores,
-                 std::uint16_t* masks) {
-    constexpr std::size_t kStep = kScoreRegisters;
-    const std::size_t n_registers = tiles.count * (kDenseLanes / NativeF32::kLanes);
-    std::size_t first = 0;
-    for (; first + kStep <= n_registers; first += kStep) {
-        score_block<kScoreRegisters, kQueries>(queries, tiles, q, first, scores, masks);
-    }
-    for (; first < n_registers; ++first) score_block<1, kQueries>(queries, tiles, q, first, scores, masks);
+// The largest power of two below n: 12 queries at a time, then 8, 4, 2 and 1, so that 32 are 12, 12 and 8.
+constexpr int half_of(int n) {
+    int half = 1;
+    while (2 * half < n) half *= 2;
+    return half;
 }
 
+// All queries from q on, kQueries at a time; the rest of them fewer at a time, and so on.
 template <int kQueries>
-void score_rest(const DenseQueries& queries, const DenseTiles& tiles, std::size_t q, float* scores,
+void score_from(const DenseQueries& queries, std::size_t q, const DenseTiles& tiles, float* scores,
                 std::uint16_t* masks) {
-    for (; q + kQueries <= queries.count; q += kQueries) score_strip<kQueries>(queries, tiles, q, scores, masks);
-    if constexpr (kQueries > 1) score_rest<(kQueries + 1) / 2>(queries, tiles, q, scores, masks);
+    for (; q + kQueries <= queries.count; q += kQueries) {
+        std::size_t tile = 0;
+        for (; tile + kScoreTiles <= tiles.count; tile += kScoreTiles) {
+            score_block<kScoreTiles, kQueries>(queries, q, tiles, tile, scores, masks);
+        }
+        for (; tile < tiles.count; ++tile) score_block<1, kQueries>(queries, q, tiles, tile, scores, masks);
+    }
+    if constexpr (kQueries > 1) score_from<half_of(kQueries)>(queries, q, tiles, scores, masks);
 }
 
 void score_queries(const DenseQueries& queries, const DenseTiles& tiles, float* scores, std::uint16_t* masks) {
-    __builtin_memset(masks, 0, queries.count * tiles.count * sizeof *masks);
-    score_rest<kScoreQueries>(queries, tiles, 0, scores, masks);
+    score_from<kScoreQueries>(queries, 0, tiles, scores, masks);
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ void load_square(const Element* const* rows, std::size_t d, NativeF32* columns) 
     }
 }
 
-constexpr int kScoreRegisters = 2, kScoreQueries = 6;
+constexpr int kScoreTiles = 1, kScoreQueries = 6;
 
 struct NativeF64 {
     static constexpr int kLanes = 4;

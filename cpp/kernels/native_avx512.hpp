@@ -69,7 +69,7 @@ void load_square(const Element* const* rows, std::size_t d, NativeF32* columns) 
     }
 }
 
-constexpr int kScoreRegisters = 2, kScoreQueries = 12;
+constexpr int kScoreTiles = 2, kScoreQueries = 12;
 
 struct NativeF64 {
     static constexpr int kLanes = 8;

@@ -36,7 +36,7 @@ void load_square(const Element* const* rows, std::size_t d, NativeF32* columns) 
     columns[0] = NativeF32::load(rows[0] + d);
 }
 
-constexpr int kScoreRegisters = 16, kScoreQueries = 2;
+constexpr int kScoreTiles = 1, kScoreQueries = 2;
 
 }  // namespace
 }  // namespace CONSE_TARGET_NAMESPACE

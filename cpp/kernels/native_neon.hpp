@@ -40,7 +40,7 @@ void load_square(const Element* const* rows, std::size_t d, NativeF32* columns) 
     columns[3].v = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
 }
 
-constexpr int kScoreRegisters = 4, kScoreQueries = 6;
+constexpr int kScoreTiles = 1, kScoreQueries = 6;
 
 struct NativeF64 {
     static constexpr int kLanes = 2;

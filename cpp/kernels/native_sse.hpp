@@ -40,7 +40,7 @@ void load_square(const Element* const* rows, std::size_t d, NativeF32* columns) 
     _MM_TRANSPOSE4_PS(columns[0].v, columns[1].v, columns[2].v, columns[3].v);
 }
 
-constexpr int kScoreRegisters = 2, kScoreQueries = 5;
+constexpr int kScoreTiles = 1, kScoreQueries = 3;
 
 struct NativeF64 {
     static constexpr int kLanes = 2;
