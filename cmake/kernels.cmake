@@ -12,9 +12,10 @@ function(conse_add_kernels name header fused)
   target_compile_definitions(${library} PRIVATE
     CONSE_TARGET_NAME="${name}" CONSE_TARGET_NAMESPACE=${identifier}
     CONSE_TARGET_HEADER="${header}" CONSE_TARGET_FUSED=${fused})
-  # -O3 in every build type: intrinsics without inlining are slower than plain loops.
+  # -O3 in every build type: intrinsics without inlining are slower than plain loops. -fno-math-errno: a square root is
+  # an instruction, not a call of the C library.
   target_compile_options(${library} PRIVATE
-    ${CONSE_COMPILE_OPTIONS} -O3 -fno-exceptions -fno-rtti -fno-lto ${ARGN})
+    ${CONSE_COMPILE_OPTIONS} -O3 -fno-math-errno -fno-exceptions -fno-rtti -fno-lto ${ARGN})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # GCC's AVX-512 headers start from deliberately uninitialised registers (GCC bug 105593).
     target_compile_options(${library} PRIVATE -Wno-uninitialized -Wno-maybe-uninitialized)

@@ -1,12 +1,15 @@
 // Dense ranking: every label is scored against every query, and the best k are kept as they come.
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "conse/primitives.hpp"
 #include "core/arguments.hpp"
-#include "core/collector.hpp"
 #include "core/convex_combination.hpp"
+#include "core/dense_ranker.hpp"
 #include "core/dispatch.hpp"
 #include "core/dtype.hpp"
 #include "core/parallel.hpp"
@@ -17,158 +20,128 @@
 namespace conse {
 namespace {
 
-constexpr std::size_t kQueriesPerTask = 64;   // share a chunk of labels while it is in the cache
-constexpr std::size_t kLabelsPerChunk = 256;  // 300 KB at 300 dimensions: stays in a 1 MB L2 beside the queries
+// Queries that share one reading of the labels. Packing a label takes as long as scoring it ten times.
+constexpr std::size_t kQueriesPerBatch = 1024;
+// With many results per query fewer queries make a batch: the most that a thread then keeps, 8 MB.
+constexpr std::size_t kEntriesPerBatch = 1 << 20;
+// Packed labels that the strips of queries run over: they stay in an L2 cache of 512 KB and more. 256 KB to 1 MB make
+// no difference where it has 2 MB.
+constexpr std::size_t kChunkBytes = 256 << 10;
+constexpr std::size_t kMostLabels = 512;
+// Few queries run over so few labels that these stay in the L1 cache.
+constexpr std::size_t kFewQueries = 8, kFewLabels = 32;
+// A query longer than this, given a length that is not its own, is scored in float64.
+constexpr double kLongestQuery = 1e7;
 
-// Float32 dot products are exact enough between these lengths; outside, float64 takes over.
-constexpr double kShortestFloat32 = 1e-30, kLongestFloat32 = 1e30;
-
-// Unit queries as the kernels read them.
-struct Directions {
-    std::size_t stride;        // dimension, padded with zeros to a multiple of 16
-    std::vector<float> units;  // (queries, stride)
-    std::vector<char> known;   // whether the query has a direction
-
-    Directions(std::size_t count, std::size_t dimension)
-        : stride(padded(dimension)), units(count * stride), known(count) {}
-    const float* operator[](std::size_t q) const { return units.data() + q * stride; }
-};
-
-struct Labels {
-    const char* argument;  // what the caller calls them
-    const MatrixView& view;
-    const double* lengths;  // or null
-};
-
-[[noreturn]] void refuse_length(const char* argument, std::size_t row, double given, double length) {
-    invalid_argument(argument, "[", row, "] is ", given, " but the row's length is ", length,
-                     "; scores by the given length leave float32");
-}
-
-// The labels [begin, begin + count), count <= kLabelsPerChunk, against one query after the other.
-class LabelChunk {
-  public:
-    LabelChunk(const KernelTable& kernels, const Labels& labels, std::size_t begin, std::size_t count)
-        : labels_(labels),
-          dots_of_(labels.view.dtype == DType::f16 ? kernels.dots_f16 : kernels.dots_f32),
-          begin_(begin),
-          count_(count) {}
-
-    void rank(const float* query, Collector<float>& best) {
-        const MatrixView& view = labels_.view;
-        double* squares = lengths_known_ || labels_.lengths != nullptr ? nullptr : squares_;
-        dots_of_(query, view.row(begin_), view.row_stride, count_, view.columns, dots_, squares);
-        if (!lengths_known_) invert_lengths();
-        for (std::size_t i = 0; i < count_; ++i) {
-            if (kinds_[i] == kZero) continue;
-            float score = dots_[i] * inverse_lengths_[i];
-            if (kinds_[i] == kExtreme || !std::isfinite(score)) score = score_in_float64(query, i);
-            if (score < best.floor()) continue;
-            best.push(score, static_cast<std::int32_t>(begin_ + i));
-            best.settle_when_due();
-        }
-    }
-
-  private:
-    enum Kind : char { kUsual, kExtreme, kZero };
-
-    void invert_lengths() {
-        for (std::size_t i = 0; i < count_; ++i) {
-            const double length = labels_.lengths ? labels_.lengths[begin_ + i] : std::sqrt(squares_[i]);
-            const bool usual = length >= kShortestFloat32 && length <= kLongestFloat32;
-            kinds_[i] = length == 0 ? kZero : usual ? kUsual : kExtreme;
-            inverse_lengths_[i] = usual ? static_cast<float>(1 / length) : 0;
-        }
-        lengths_known_ = true;
-    }
-
-    // For a label too long or too short for float32; reports NaN and infinity in it.
-    float score_in_float64(const float* query, std::size_t i) {
-        row_.resize(labels_.view.columns);
-        const double length = read_unit_row(labels_.view, begin_ + i, labels_.argument, row_.data());
-        double dot = 0;
-        for (std::size_t d = 0; d < row_.size(); ++d) dot += static_cast<double>(query[d]) * row_[d];
-        if (labels_.lengths == nullptr) return static_cast<float>(dot);
-        const auto score = static_cast<float>(dot * (length / labels_.lengths[begin_ + i]));
-        if (!std::isfinite(score)) refuse_length("label_lengths", begin_ + i, labels_.lengths[begin_ + i], length);
-        return score;
-    }
-
-    Labels labels_;
-    decltype(KernelTable::dots_f32) dots_of_;
-    std::size_t begin_, count_;
-    bool lengths_known_ = false;
-    float dots_[kLabelsPerChunk];
-    float inverse_lengths_[kLabelsPerChunk];
-    double squares_[kLabelsPerChunk];
-    Kind kinds_[kLabelsPerChunk];
-    std::vector<double> row_;
-};
-
-// How the (query, label) pairs are cut into tasks: groups of queries, times parts of the labels when there
-// are too few groups for the threads or a task would run for long without a checkpoint.
+// How the (query, label) pairs of a batch are cut into tasks: chunks of labels, times groups of queries when there are
+// too few chunks for the threads. Cuts change nothing but the time.
 struct Grid {
-    std::size_t n_queries, n_labels, n_groups, n_parts;
+    Range batch;
+    std::size_t n_labels, chunk_labels, n_chunks, n_groups = 1;
     double task_microseconds;
 
-    Grid(std::size_t n_queries, std::size_t n_labels, std::size_t dimension, const Execution& execution)
-        : n_queries(n_queries), n_labels(n_labels) {
-        constexpr double kLongestTask = 20'000;
-        const double pair = 0.002 + 0.0001 * static_cast<double>(dimension);
-        n_groups = (n_queries + kQueriesPerTask - 1) / kQueriesPerTask;
-        const std::size_t group = std::min(n_queries, kQueriesPerTask);
-        const double group_microseconds = pair * static_cast<double>(group * n_labels);
-        const double total = group_microseconds * static_cast<double>(n_groups);
+    Grid(Range batch, std::size_t n_labels, std::size_t dimension, const Execution& execution)
+        : batch(batch), n_labels(n_labels) {
+        constexpr std::size_t kTasksPerThread = 8, kFewestQueries = 64;
+        const std::size_t label_bytes = std::max<std::size_t>(1, dimension) * sizeof(float);
+        chunk_labels = std::clamp(kChunkBytes / label_bytes / kFewLabels * kFewLabels, kFewLabels, kMostLabels);
+        n_chunks = (n_labels + chunk_labels - 1) / chunk_labels;
+        // Ten gigabytes and forty billion products a second.
+        const double element_microseconds = 4e-4 + 2.5e-5 * static_cast<double>(batch.size());
+        const double elements = static_cast<double>(std::min(chunk_labels, n_labels) * (dimension + 8));
+        task_microseconds = element_microseconds * elements;
+        const double total = task_microseconds * static_cast<double>(n_chunks);
         const auto n_threads = static_cast<std::size_t>(threads_for({1 << 20, total / (1 << 20)}, execution));
-        const std::size_t for_threads = n_threads > 1 && n_groups > 0 ? 2 * n_threads / n_groups : 1;
-        const auto for_checkpoints = static_cast<std::size_t>(group_microseconds / kLongestTask);
-        const std::size_t most = std::max<std::size_t>(1, n_labels / kLabelsPerChunk);
-        n_parts = std::clamp<std::size_t>(std::max(for_threads, for_checkpoints), 1, most);
-        task_microseconds = group_microseconds / static_cast<double>(n_parts);
+        if (n_threads == 1 || n_chunks == 0) return;
+        const std::size_t most = (batch.size() + kFewestQueries - 1) / kFewestQueries;
+        n_groups = std::clamp<std::size_t>(kTasksPerThread * n_threads / n_chunks, 1, most);
+        task_microseconds /= static_cast<double>(n_groups);
     }
-    std::size_t first_query(std::size_t task) const { return task / n_parts * kQueriesPerTask; }
-    std::size_t last_query(std::size_t task) const { return std::min(first_query(task) + kQueriesPerTask, n_queries); }
-    std::size_t first_label(std::size_t task) const { return task % n_parts * n_labels / n_parts; }
-    std::size_t last_label(std::size_t task) const { return (task % n_parts + 1) * n_labels / n_parts; }
+    std::size_t n_tasks() const { return n_groups * n_chunks; }
+    Range queries_of(std::size_t task) const {
+        const std::size_t group = task / n_chunks;
+        return {batch.begin + group * batch.size() / n_groups, batch.begin + (group + 1) * batch.size() / n_groups};
+    }
+    Range labels_of(std::size_t task) const {
+        const std::size_t begin = task % n_chunks * chunk_labels;
+        return {begin, std::min(begin + chunk_labels, n_labels)};
+    }
 };
 
-void rank_directions(const Directions& queries, const Labels& labels, const RankingView& ranking,
-                     const Execution& execution) {
-    const KernelTable& table = kernels();
-    const Grid grid(queries.known.size(), labels.view.rows, queries.stride, execution);
-    const std::size_t k = std::min(ranking.k, std::max<std::size_t>(1, grid.n_labels));
-    std::vector<std::vector<Entry<float>>> parts(grid.n_parts > 1 ? grid.n_queries * grid.n_parts : 0);
-
-    const Work work{grid.n_groups * grid.n_parts, grid.task_microseconds};
-    parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
-        std::vector<Collector<float>> best(kQueriesPerTask);
-        for (std::size_t task = begin; task < end; ++task) {
-            const std::size_t first = grid.first_query(task), last = grid.last_query(task);
-            for (Collector<float>& collector : best) collector.reset(k);
-            for (std::size_t label = grid.first_label(task); label < grid.last_label(task); label += kLabelsPerChunk) {
-                LabelChunk chunk(table, labels, label, std::min(kLabelsPerChunk, grid.last_label(task) - label));
-                for (std::size_t q = first; q < last; ++q) {
-                    if (queries.known[q]) chunk.rank(queries[q], best[q - first]);
-                }
-            }
-            for (std::size_t q = first; q < last; ++q) {
-                const auto& entries = best[q - first].finish();
-                if (grid.n_parts == 1) {
-                    write_ranking(entries, q, ranking);
-                } else {
-                    parts[q * grid.n_parts + task % grid.n_parts] = entries;
-                }
+// Lends a ranker to whoever works: there are never more of them than threads, however many tasks there are.
+class RankerPool {
+  public:
+    template <class Make>
+    std::unique_ptr<DenseRanker> take(const Make& make) {
+        {
+            const std::lock_guard<std::mutex> guard(mutex_);
+            if (!rankers_.empty()) {
+                std::unique_ptr<DenseRanker> ranker = std::move(rankers_.back());
+                rankers_.pop_back();
+                return ranker;
             }
         }
-    });
-    if (grid.n_parts == 1) return;
+        return make();
+    }
+    void give_back(std::unique_ptr<DenseRanker> ranker) {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        rankers_.push_back(std::move(ranker));
+    }
+    const std::vector<std::unique_ptr<DenseRanker>>& all() const { return rankers_; }
+
+  private:
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<DenseRanker>> rankers_;
+};
+
+void rank_task(Range queries, Range labels, DenseRanker& ranker) {
+    const bool few = queries.size() > 1 && queries.size() <= kFewQueries;
+    const std::size_t step = few ? kFewLabels : labels.size();
+    for (std::size_t begin = labels.begin; begin < labels.end; begin += step) {
+        ranker.rank(queries, {begin, std::min(begin + step, labels.end)});
+    }
+}
+
+void write_best_of(const RankerPool& pool, Range batch, std::size_t k, const RankingView& ranking) {
     Collector<float> best;
-    for (std::size_t q = 0; q < grid.n_queries; ++q) {
+    for (std::size_t q = batch.begin; q < batch.end; ++q) {
         best.reset(k);
-        for (std::size_t part = 0; part < grid.n_parts; ++part) {
-            for (const Entry<float>& entry : parts[q * grid.n_parts + part]) best.push(entry.value, entry.id);
+        for (const auto& ranker : pool.all()) {
+            for (const Entry<float>& entry : ranker->finish(q)) best.push(entry.value, entry.id);
         }
         write_ranking(best.finish(), q, ranking);
+    }
+}
+
+void rank_batch(const Directions& directions, const LabelRows& labels, Range batch, const RankingView& ranking,
+                const Execution& execution) {
+    const KernelTable& table = kernels();
+    const Grid grid(batch, labels.view.rows, labels.view.columns, execution);
+    const std::size_t k = std::min(ranking.k, std::max<std::size_t>(1, labels.view.rows));
+    const auto first = directions.kinds.begin() + static_cast<std::ptrdiff_t>(batch.begin);
+    const bool nothing_to_do = std::all_of(first, first + static_cast<std::ptrdiff_t>(batch.size()),
+                                           [](Directions::Kind kind) { return kind == Directions::kNone; });
+    RankerPool pool;
+    const Work work{nothing_to_do ? 0 : grid.n_tasks(), grid.task_microseconds};
+    parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
+        auto ranker = pool.take(
+            [&] { return std::make_unique<DenseRanker>(table, directions, labels, batch, grid.chunk_labels, k); });
+        for (std::size_t task = begin; task < end; ++task) {
+            rank_task(grid.queries_of(task), grid.labels_of(task), *ranker);
+        }
+        pool.give_back(std::move(ranker));
+    });
+    write_best_of(pool, batch, k, ranking);
+}
+
+void rank_directions(const Directions& directions, const LabelRows& labels, const RankingView& ranking,
+                     const Execution& execution) {
+    const std::size_t n_queries = directions.kinds.size();
+    const std::size_t at_once = std::clamp<std::size_t>(kEntriesPerBatch / ranking.k, 16, kQueriesPerBatch);
+    const auto share = [&](std::size_t q) { return static_cast<double>(q) / static_cast<double>(n_queries); };
+    for (std::size_t begin = 0; begin < n_queries; begin += at_once) {
+        const Range batch{begin, std::min(begin + at_once, n_queries)};
+        rank_batch(directions, labels, batch, ranking, stage(execution, share(batch.begin), share(batch.end)));
     }
 }
 
@@ -200,11 +173,13 @@ void cosine_rank(const MatrixView& queries, const MatrixView& labels, const Leng
     for (std::size_t q = 0; q < queries.rows; ++q) {
         const double length = read_unit_row(queries, q, "queries", unit.data());
         const double given = lengths.queries ? lengths.queries[q] : length;
-        directions.known[q] = length != 0 && given != 0;
         const double scale = lengths.queries && given != 0 ? length / given : 1;
-        float* out = directions.units.data() + q * directions.stride;
+        if (length != 0 && given != 0) {
+            directions.kinds[q] = scale <= kLongestQuery ? Directions::kUsual : Directions::kExtreme;
+        }
+        float* out = directions[q];
         for (std::size_t d = 0; d < unit.size(); ++d) out[d] = static_cast<float>(unit[d] * scale);
-        if (scale > kLongestFloat32) refuse_length("query_lengths", q, given, length);
+        if (scale > 1e30) refuse_length("query_lengths", q, given, length);
     }
     rank_directions(directions, {"label_matrix", labels, lengths.labels}, ranking, execution);
 }
@@ -226,11 +201,10 @@ void conse(const MatrixView& probabilities, const MatrixView& class_embeddings, 
             thread_local Query query;
             for (std::size_t r = begin; r < end; ++r) {
                 query_of_row<decltype(element)>(table, probabilities, r, combination.top_t, classes, query);
-                directions.known[r] = query.has_direction();
                 if (!query.has_direction()) continue;
+                directions.kinds[r] = Directions::kUsual;
                 query.make_direction();
-                std::copy(query.direction().begin(), query.direction().end(),
-                          directions.units.begin() + static_cast<std::ptrdiff_t>(r * directions.stride));
+                std::copy(query.direction().begin(), query.direction().end(), directions[r]);
             }
         });
     });

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include CONSE_TARGET_HEADER
+#include "dense.hpp"
 #include "half.hpp"
 #include "lanes.hpp"
 
@@ -306,71 +307,6 @@ std::uint32_t order_lanes(const float* bounds, float floor, std::uint8_t* lanes)
     return static_cast<std::uint32_t>(__builtin_popcount(mask));
 }
 
-// ---- dense ranking ---------------------------------------------------------------------------------------
-
-template <class Element>
-void square_into(const Element* p, std::size_t n, F64* squares) {
-    // float16 has no direct way to float64 on most targets; through float32 it is exact.
-    float values[16];
-    (n == 16 ? F32::load(p) : F32::load_first(p, n)).store(values);
-    const F64 x = F64::load(values);
-    *squares = multiply_add(x, x, *squares);
-}
-
-// kRows labels at once: one label alone would wait for its own chain of additions.
-template <int kRows, class Element>
-void dots_of(const float* query, const Element* const* labels, std::size_t dimension, float* dots,
-             double* squared_lengths) {
-    constexpr std::size_t kRun = kRunTerms * kDotLanes;
-    F32 total[kRows];
-    for (F32& lanes : total) lanes = F32::broadcast(0);
-    for (std::size_t begin = 0; begin < dimension; begin += kRun) {
-        const std::size_t end = dimension - begin < kRun ? dimension : begin + kRun;
-        F32 run[kRows];
-        for (F32& lanes : run) lanes = F32::broadcast(0);
-        std::size_t d = begin;
-        for (; d + 16 <= end; d += 16) {
-            const F32 q = F32::load(query + d);
-            for (int i = 0; i < kRows; ++i) run[i] = multiply_add(q, F32::load(labels[i] + d), run[i]);
-        }
-        if (d < end) {
-            const F32 q = F32::load(query + d);
-            for (int i = 0; i < kRows; ++i) {
-                run[i] = multiply_add(q, F32::load_first(labels[i] + d, end - d), run[i]);
-            }
-        }
-        for (int i = 0; i < kRows; ++i) total[i] = total[i] + run[i];
-    }
-    for (int i = 0; i < kRows; ++i) dots[i] = sum(total[i]);
-    if (squared_lengths == nullptr) return;
-    for (int i = 0; i < kRows; ++i) {
-        F64 squares = F64::broadcast(0);
-        for (std::size_t d = 0; d < dimension; d += 16) {
-            square_into(labels[i] + d, dimension - d < 16 ? dimension - d : 16, &squares);
-        }
-        squared_lengths[i] = sum(squares);
-    }
-}
-
-template <class Element>
-void dots(const float* query, const void* labels, std::ptrdiff_t stride, std::size_t n_labels, std::size_t dimension,
-          float* result, double* squared_lengths) {
-    const char* bytes = static_cast<const char*>(labels);
-    std::size_t i = 0;
-    for (; i + 4 <= n_labels; i += 4) {
-        const Element* rows[4];
-        for (const Element*& row : rows) {
-            row = reinterpret_cast<const Element*>(bytes);
-            bytes += stride;
-        }
-        dots_of<4>(query, rows, dimension, result + i, squared_lengths ? squared_lengths + i : nullptr);
-    }
-    for (; i < n_labels; ++i, bytes += stride) {
-        const Element* row = reinterpret_cast<const Element*>(bytes);
-        dots_of<1>(query, &row, dimension, result + i, squared_lengths ? squared_lengths + i : nullptr);
-    }
-}
-
 }  // namespace
 }  // namespace CONSE_TARGET_NAMESPACE
 
@@ -397,8 +333,13 @@ const KernelTable CONSE_TABLE = {
     CONSE_TARGET_NAMESPACE::bound_tile,
     CONSE_TARGET_NAMESPACE::best_lane,
     CONSE_TARGET_NAMESPACE::order_lanes,
+    CONSE_TARGET_NAMESPACE::pack<float>,
+    CONSE_TARGET_NAMESPACE::pack<std::uint16_t>,
     CONSE_TARGET_NAMESPACE::dots<float>,
     CONSE_TARGET_NAMESPACE::dots<std::uint16_t>,
+    CONSE_TARGET_NAMESPACE::invert_lengths,
+    CONSE_TARGET_NAMESPACE::scale,
+    CONSE_TARGET_NAMESPACE::score_queries,
 };
 
 }  // namespace conse

@@ -46,6 +46,36 @@ struct WeightSurvey {
     bool valid;   // true: finite numbers >= 0; false: perhaps something else, or a zero with a sign
 };
 
+// Labels of a dense tile: two registers of x86-64-v3, one of x86-64-v4.
+constexpr std::size_t kDenseLanes = 16;
+
+// A dense label's products are multiplied by the inverse of its length where that lies between these.
+constexpr double kLeastFactor = 1e-30, kLargestFactor = 1e30;
+
+// Labels, `stride` bytes apart, never over-read. `count` results are written as a multiple of 16.
+struct DenseRows {
+    const void* data;
+    std::ptrdiff_t stride;
+    std::size_t count;
+    std::size_t dimension;
+};
+
+// Rows of queries, `stride` floats apart, and what each one's scores have to reach to be worth a look.
+struct DenseQueries {
+    const float* data;
+    std::size_t stride;
+    std::size_t count;
+    const float* floors;  // (count)
+};
+
+// Tiles (dimension, 16) one after the other, and what each label's products are multiplied by in the end.
+struct DenseTiles {
+    const float* data;
+    std::size_t count;
+    std::size_t dimension;
+    const float* factors;  // (count, 16); a label with NaN reaches no floor
+};
+
 struct KernelTable {
     const char* target;
     bool fused;  // products are added with one rounding (FMA): same bits on all such targets
@@ -88,12 +118,26 @@ struct KernelTable {
     // Writes the lanes whose bound is finite and >= floor, highest first, and returns how many.
     std::uint32_t (*order_lanes)(const float* bounds, float floor, std::uint8_t* lanes);
 
-    // Dense ranking. dots[i] = query . labels[i], and squared_lengths[i] in float64 unless it is null. The
-    // query is padded with zeros to a multiple of 16; labels are `stride` bytes apart and never over-read.
-    void (*dots_f32)(const float* query, const void* labels, std::ptrdiff_t stride, std::size_t n_labels,
-                     std::size_t dimension, float* dots, double* squared_lengths);
-    void (*dots_f16)(const float* query, const void* labels, std::ptrdiff_t stride, std::size_t n_labels,
-                     std::size_t dimension, float* dots, double* squared_lengths);
+    // Dense ranking. Packs labels into tiles (dimension, 16), one after the other; lanes without a label are zeros.
+    // squared_lengths in float64, of eight squares at a time added up in float32, or all in float64 beside 1e+-30.
+    void (*pack_f32)(const DenseRows& labels, float* tiles, double* squared_lengths);
+    void (*pack_f16)(const DenseRows& labels, float* tiles, double* squared_lengths);
+
+    // The products of one query, the same bits as score_queries gives for packed labels; lanes without a label
+    // repeat the last one.
+    void (*dots_f32)(const float* query, const DenseRows& labels, float* dots, double* squared_lengths);
+    void (*dots_f16)(const float* query, const DenseRows& labels, float* dots, double* squared_lengths);
+
+    // factors[i] = 1 / sqrt(squared_lengths[i]), or NaN beside the limits above; whether there was none such.
+    bool (*invert_lengths)(const double* squared_lengths, std::size_t count, float* factors);
+
+    // scores[i] = dots[i] * factors[i]; bit `lane` of masks[tile] says that the score reaches the floor.
+    void (*scale)(const float* dots, const float* factors, std::size_t count, float floor, float* scores,
+                  std::uint16_t* masks);
+
+    // scores (queries, tiles, 16): products over d ascending, in runs of 32 terms and of 32 runs, times the label's
+    // factor. Bit `lane` of masks (queries, tiles) says that the score reaches the query's floor.
+    void (*score_queries)(const DenseQueries& queries, const DenseTiles& tiles, float* scores, std::uint16_t* masks);
 };
 
 }  // namespace conse

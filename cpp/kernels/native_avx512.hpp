@@ -1,6 +1,7 @@
 // Registers of x86-64-v4: AVX-512 F, BW, CD, DQ, VL.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include <immintrin.h>
@@ -33,6 +34,50 @@ struct NativeF32 {
     friend std::uint32_t at_least(NativeF32 a, NativeF32 b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ); }
 };
 
+// Eight columns of rows i (low half) and j.
+__m512 load_halves(const float* i, const float* j) {
+    return _mm512_castpd_ps(_mm512_insertf64x4(_mm512_castps_pd(_mm512_castps256_ps512(_mm256_loadu_ps(i))),
+                                               _mm256_castps_pd(_mm256_loadu_ps(j)), 1));
+}
+__m512 load_halves(const std::uint16_t* i, const std::uint16_t* j) {
+    const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(i));
+    return _mm512_cvtph_ps(
+        _mm256_inserti128_si256(_mm256_castsi128_si256(low), _mm_loadu_si128(reinterpret_cast<const __m128i*>(j)), 1));
+}
+
+// Transposes four rows in each quarter of the registers.
+void transpose_quarters(__m512 (&x)[4]) {
+    const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(x[0], x[1])),
+                  b = _mm512_castps_pd(_mm512_unpackhi_ps(x[0], x[1]));
+    const __m512d c = _mm512_castps_pd(_mm512_unpacklo_ps(x[2], x[3])),
+                  d = _mm512_castps_pd(_mm512_unpackhi_ps(x[2], x[3]));
+    x[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
+    x[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
+    x[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
+    x[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
+}
+
+// The sixteen columns from d on of sixteen rows. Rows meet in a register as they are loaded, which takes a quarter of
+// the shuffles away from the one port that they have.
+template <class Element>
+void load_square(const Element* const* rows, std::size_t d, NativeF32* columns) {
+    for (std::size_t half = 0; half < 2; ++half, d += 8, columns += 8) {
+        __m512 low[4], high[4];  // quarters of low: rows 0-3, columns 0-3 and 4-7; rows 4-7, the same columns
+        for (int i = 0; i < 4; ++i) {
+            low[i] = load_halves(rows[i] + d, rows[i + 4] + d);
+            high[i] = load_halves(rows[i + 8] + d, rows[i + 12] + d);
+        }
+        transpose_quarters(low);
+        transpose_quarters(high);
+        for (int i = 0; i < 4; ++i) {
+            columns[i].v = _mm512_shuffle_f32x4(low[i], high[i], 0x88);
+            columns[i + 4].v = _mm512_shuffle_f32x4(low[i], high[i], 0xdd);
+        }
+    }
+}
+
+constexpr int kScoreTiles = 2, kScoreQueries = 12;
+
 struct NativeF64 {
     static constexpr int kLanes = 8;
     __m512d v;
@@ -43,6 +88,7 @@ struct NativeF64 {
     void store(double* p) const { _mm512_storeu_pd(p, v); }
     friend NativeF64 operator+(NativeF64 a, NativeF64 b) { return {_mm512_add_pd(a.v, b.v)}; }
     friend NativeF64 multiply_add(NativeF64 a, NativeF64 b, NativeF64 c) { return {_mm512_fmadd_pd(a.v, b.v, c.v)}; }
+    friend NativeF64 inverse_root(NativeF64 a) { return {_mm512_div_pd(_mm512_set1_pd(1), _mm512_sqrt_pd(a.v))}; }
     friend NativeF64 max(NativeF64 a, NativeF64 b) { return {_mm512_max_pd(a.v, b.v)}; }
     friend NativeF64 min(NativeF64 a, NativeF64 b) { return {_mm512_min_pd(a.v, b.v)}; }
     friend std::uint32_t at_least(NativeF64 a, NativeF64 b) { return _mm512_cmp_pd_mask(a.v, b.v, _CMP_GE_OQ); }

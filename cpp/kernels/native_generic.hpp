@@ -1,6 +1,7 @@
 // "Registers" of one number, in plain C++, for every other CPU. Products and sums round separately.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "half.hpp"
@@ -22,6 +23,7 @@ struct NativeScalar {
     void store(Value* p) const { *p = v; }
     friend NativeScalar operator+(NativeScalar a, NativeScalar b) { return {a.v + b.v}; }
     friend NativeScalar multiply_add(NativeScalar a, NativeScalar b, NativeScalar c) { return {a.v * b.v + c.v}; }
+    friend NativeScalar inverse_root(NativeScalar a) { return {1 / __builtin_sqrt(a.v)}; }
     friend NativeScalar max(NativeScalar a, NativeScalar b) { return {a.v > b.v ? a.v : b.v}; }
     friend NativeScalar min(NativeScalar a, NativeScalar b) { return {a.v < b.v ? a.v : b.v}; }
     friend NativeScalar max_bits(NativeScalar a, NativeScalar b) {
@@ -36,6 +38,13 @@ struct NativeScalar {
 
 using NativeF32 = NativeScalar<float>;
 using NativeF64 = NativeScalar<double>;
+
+template <class Element>
+void load_square(const Element* const* rows, std::size_t d, NativeF32* columns) {
+    columns[0] = NativeF32::load(rows[0] + d);
+}
+
+constexpr int kScoreTiles = 1, kScoreQueries = 2;
 
 }  // namespace
 }  // namespace CONSE_TARGET_NAMESPACE

@@ -1,6 +1,7 @@
 // Registers of armv8-a: Advanced SIMD, which every AArch64 CPU has, FMA and float16 loads included.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include <arm_neon.h>
@@ -32,6 +33,20 @@ struct NativeF32 {
     }
 };
 
+// The four columns from d on of four rows.
+template <class Element>
+void load_square(const Element* const* rows, std::size_t d, NativeF32* columns) {
+    NativeF32 x[4];
+    for (int i = 0; i < 4; ++i) x[i] = NativeF32::load(rows[i] + d);
+    const float32x4x2_t a = vtrnq_f32(x[0].v, x[1].v), b = vtrnq_f32(x[2].v, x[3].v);
+    columns[0].v = vcombine_f32(vget_low_f32(a.val[0]), vget_low_f32(b.val[0]));
+    columns[1].v = vcombine_f32(vget_low_f32(a.val[1]), vget_low_f32(b.val[1]));
+    columns[2].v = vcombine_f32(vget_high_f32(a.val[0]), vget_high_f32(b.val[0]));
+    columns[3].v = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
+}
+
+constexpr int kScoreTiles = 1, kScoreQueries = 6;
+
 struct NativeF64 {
     static constexpr int kLanes = 2;
     float64x2_t v;
@@ -42,6 +57,7 @@ struct NativeF64 {
     void store(double* p) const { vst1q_f64(p, v); }
     friend NativeF64 operator+(NativeF64 a, NativeF64 b) { return {vaddq_f64(a.v, b.v)}; }
     friend NativeF64 multiply_add(NativeF64 a, NativeF64 b, NativeF64 c) { return {vfmaq_f64(c.v, a.v, b.v)}; }
+    friend NativeF64 inverse_root(NativeF64 a) { return {vdivq_f64(vdupq_n_f64(1), vsqrtq_f64(a.v))}; }
     friend NativeF64 max(NativeF64 a, NativeF64 b) { return {vmaxq_f64(a.v, b.v)}; }
     friend NativeF64 min(NativeF64 a, NativeF64 b) { return {vminq_f64(a.v, b.v)}; }
     friend std::uint32_t at_least(NativeF64 a, NativeF64 b) {

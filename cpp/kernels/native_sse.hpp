@@ -1,6 +1,7 @@
 // Registers of x86-64-v2: SSE4.2. There is no FMA: products and sums round separately.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include <nmmintrin.h>
@@ -42,6 +43,15 @@ struct NativeF32 {
     }
 };
 
+// The four columns from d on of four rows.
+template <class Element>
+void load_square(const Element* const* rows, std::size_t d, NativeF32* columns) {
+    for (int i = 0; i < 4; ++i) columns[i] = NativeF32::load(rows[i] + d);
+    _MM_TRANSPOSE4_PS(columns[0].v, columns[1].v, columns[2].v, columns[3].v);
+}
+
+constexpr int kScoreTiles = 1, kScoreQueries = 3;
+
 struct NativeF64 {
     static constexpr int kLanes = 2;
     __m128d v;
@@ -56,6 +66,7 @@ struct NativeF64 {
     friend NativeF64 multiply_add(NativeF64 a, NativeF64 b, NativeF64 c) {
         return {_mm_add_pd(_mm_mul_pd(a.v, b.v), c.v)};
     }
+    friend NativeF64 inverse_root(NativeF64 a) { return {_mm_div_pd(_mm_set1_pd(1), _mm_sqrt_pd(a.v))}; }
     friend NativeF64 max(NativeF64 a, NativeF64 b) { return {_mm_max_pd(a.v, b.v)}; }
     friend NativeF64 min(NativeF64 a, NativeF64 b) { return {_mm_min_pd(a.v, b.v)}; }
     friend std::uint32_t at_least(NativeF64 a, NativeF64 b) {

@@ -1,7 +1,9 @@
 // The least that unit tests need: named tests that register themselves, and checks that say where they failed.
 #pragma once
 
+#include <algorithm>
 #include <functional>
+#include <memory>
 #include <random>
 #include <sstream>
 #include <stdexcept>
@@ -36,6 +38,14 @@ inline std::vector<float> random_floats(std::size_t count, unsigned seed) {
     std::vector<float> values(count);
     for (float& value : values) value = normal(generator);
     return values;
+}
+
+/// An allocation of exactly this size, so that a sanitizer sees every read past its end.
+template <class Element>
+std::unique_ptr<Element[]> exactly(const std::vector<Element>& values) {
+    std::unique_ptr<Element[]> copy(new Element[values.size()]);
+    std::copy(values.begin(), values.end(), copy.get());
+    return copy;
 }
 
 }  // namespace conse::testing

@@ -1,0 +1,66 @@
+// Labels as `cosine_rank` is given them, some of them at a time as the kernels read them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "conse/matrix_view.hpp"
+#include "kernels/kernels.hpp"
+
+namespace conse {
+
+struct LabelRows {
+    const char* argument;  // what the caller calls them
+    const MatrixView& view;
+    const double* lengths;  // or null: those of the rows
+};
+
+/// "label_lengths[3] is ...": a score by this length is more than float32 can hold.
+[[noreturn]] void refuse_length(const char* argument, std::size_t row, double given, double length);
+
+/// Consecutive labels, each with the factor that brings it to length 1. Scratch of one thread.
+class LabelChunk {
+  public:
+    LabelChunk(const KernelTable& kernels, const LabelRows& labels, std::size_t most);
+
+    /// Packs the labels [begin, end), at most as many as it was made for, into tiles.
+    void pack(std::size_t begin, std::size_t end);
+    DenseTiles tiles() const;
+
+    /// Reads the labels for one query alone: its scores and masks, as score_queries gives them for tiles.
+    void score(std::size_t begin, std::size_t end, const float* query, float floor, float* scores,
+               std::uint16_t* masks);
+
+    std::size_t first_label() const { return begin_; }
+    std::size_t n_tiles() const { return n_tiles_; }
+
+    /// Labels that the kernels cannot score: too long or too short for float32, or not finite. Ascending.
+    const std::vector<std::size_t>& extremes() const { return extremes_; }
+
+    /// Whether a label of this chunk has no direction and never ranks.
+    bool is_zero(std::size_t label) const;
+
+    /// Scores a label, which must be finite, in float64.
+    float score_in_float64(const float* query, std::size_t label);
+
+  private:
+    struct alignas(64) Line {
+        float lanes[kDenseLanes];
+    };
+
+    DenseRows take(std::size_t begin, std::size_t end);
+    void make_factors(std::size_t end);
+    void correct_factor(std::size_t i);
+
+    const KernelTable& kernels_;
+    LabelRows labels_;
+    std::size_t begin_ = 0, n_tiles_ = 0;
+    std::vector<Line> lines_;    // (tiles, dimension)
+    std::vector<Line> factors_;  // (tiles)
+    std::vector<double> squared_lengths_;
+    std::vector<std::size_t> extremes_;
+    std::vector<double> row_;
+};
+
+}  // namespace conse
