@@ -1,7 +1,6 @@
 #include "conse/index.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -11,11 +10,9 @@
 #include "core/dispatch.hpp"
 #include "core/index_build.hpp"
 #include "core/index_data.hpp"
-#include "core/index_search.hpp"
+#include "core/index_rank.hpp"
 #include "core/index_verify.hpp"
-#include "core/parallel.hpp"
 #include "core/query_rows.hpp"
-#include "core/write_ranking.hpp"
 
 namespace conse {
 namespace {
@@ -24,43 +21,6 @@ const std::string kInMemory = "the index in memory";
 
 const std::string& name_of(const IndexData& index) {
     return index.image->path().empty() ? kInMemory : index.image->path();
-}
-
-// Searches that a thread advances in turn, so that each finds in the cache what it asked for a round ago.
-constexpr std::size_t kInterleaved = 8;
-
-const std::vector<Entry<float>> kNoLabels;
-
-// Ranks every row whose query `fill(kernels, row, query)` sets up.
-template <class Fill>
-void rank_rows(const IndexData& index, std::size_t n_rows, std::size_t n_columns, std::size_t top_t,
-               const RankingView& ranking, const Execution& execution, const Fill& fill) {
-    require_at_least_one("k", ranking.k);
-    require_at_least_one("top_t", top_t);
-    const KernelTable& table = kernels();
-    const Arithmetic arithmetic = choose_arithmetic(index, top_t);
-    const std::size_t n_terms = std::min(top_t, index.classes.n_classes);
-    const double searching = 1 + 0.03 * static_cast<double>(std::min(ranking.k, index.n_labels)) +
-                             1e-5 * static_cast<double>(n_terms * index.n_blocks);
-    const Work work{n_rows, query_microseconds(n_columns, n_terms, index.classes.dimension) + searching};
-    parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
-        thread_local std::array<Query, kInterleaved> queries;
-        thread_local std::array<Search, kInterleaved> searches;
-        for (std::size_t first = begin; first < end; first += kInterleaved) {
-            const std::size_t count = std::min(kInterleaved, end - first);
-            for (std::size_t i = 0; i < count; ++i) {
-                fill(table, first + i, queries[i]);
-                if (queries[i].has_direction()) searches[i].begin(table, index, arithmetic, queries[i], ranking.k);
-            }
-            for (bool busy = true; busy;) {
-                busy = false;
-                for (std::size_t i = 0; i < count; ++i) busy |= queries[i].has_direction() && searches[i].step();
-            }
-            for (std::size_t i = 0; i < count; ++i) {
-                write_ranking(queries[i].has_direction() ? searches[i].finish() : kNoLabels, first + i, ranking);
-            }
-        }
-    });
 }
 
 // The pairs of one row in the order in which selection would have found them.
@@ -128,10 +88,10 @@ void Index::rank(const MatrixView& probabilities, std::size_t top_t, const Ranki
     const IndexData& index = *data_;
     require_class_columns("probabilities", probabilities, index.classes.n_classes);
     visit_dtype(probabilities.dtype, [&](auto element) {
-        rank_rows(index, probabilities.rows, probabilities.columns, top_t, ranking, execution,
-                  [&](const KernelTable& table, std::size_t r, Query& query) {
-                      query_of_row<decltype(element)>(table, probabilities, r, top_t, index.classes, query);
-                  });
+        const auto fill = [&](const KernelTable& table, std::size_t r, Query& query) {
+            query_of_row<decltype(element)>(table, probabilities, r, top_t, index.classes, query);
+        };
+        rank_rows(index, {probabilities.rows, top_t, fill}, ranking, execution);
     });
 }
 
@@ -143,13 +103,12 @@ void Index::rank_logits(const MatrixView& logits, std::size_t top_t, double temp
         invalid_argument("temperature must be a finite number > 0, got ", temperature);
     }
     visit_dtype(logits.dtype, [&](auto element) {
-        rank_rows(index, logits.rows, logits.columns, top_t, ranking, execution,
-                  [&](const KernelTable& table, std::size_t r, Query& query) {
-                      query.set_logits(
-                          kept_of_row<decltype(element)>(table, logits, r, top_t, Domain::finite, "logits"),
-                          temperature);
-                      query.combine(table, index.classes);
-                  });
+        const auto fill = [&](const KernelTable& table, std::size_t r, Query& query) {
+            query.set_logits(kept_of_row<decltype(element)>(table, logits, r, top_t, Domain::finite, "logits"),
+                             temperature);
+            query.combine(table, index.classes);
+        };
+        rank_rows(index, {logits.rows, top_t, fill}, ranking, execution);
     });
 }
 
@@ -159,13 +118,13 @@ void Index::rank_pairs(const std::int64_t* classes, const MatrixView& weights, c
     if (weights.columns < 1) invalid_argument("weights needs at least one column");
     visit_dtype(weights.dtype, [&](auto element) {
         using Element = decltype(element);
-        rank_rows(index, weights.rows, weights.columns, weights.columns, ranking, execution,
-                  [&](const KernelTable& table, std::size_t r, Query& query) {
-                      thread_local std::vector<Entry<typename Selector<Element>::Value>> pairs;
-                      pairs_of_row<Element>(index, classes + r * weights.columns, weights, r, pairs);
-                      query.set_weights(pairs);
-                      query.combine(table, index.classes);
-                  });
+        const auto fill = [&](const KernelTable& table, std::size_t r, Query& query) {
+            thread_local std::vector<Entry<typename Selector<Element>::Value>> pairs;
+            pairs_of_row<Element>(index, classes + r * weights.columns, weights, r, pairs);
+            query.set_weights(pairs);
+            query.combine(table, index.classes);
+        };
+        rank_rows(index, {weights.rows, weights.columns, fill}, ranking, execution);
     });
 }
 

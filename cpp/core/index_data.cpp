@@ -53,11 +53,14 @@ class Contents {
         fail("metadata '", key, "' is '", text, "'; expected a whole number from -", kMostExponent, " to ", kMostExponent);
     }
 
-    void check_fraction(const char* key) const {
+    double fraction(const char* key) const {
         const std::string& text = metadata(key);
         const bool fits = text.size() > 2 && text[1] == '.' &&
                           (text[0] + text.substr(2)).find_first_not_of("0123456789") == std::string::npos;
         if (!fits) fail("metadata '", key, "' is '", text, "'; expected a fraction such as 0.004266");
+        double fraction = 0, unit = 1;
+        for (const char digit : text.substr(2)) fraction += (unit /= 10) * (digit - '0');
+        return std::min(1.0, fraction + (text[0] - '0'));
     }
 
     const Tensor* find(const std::string& key) const {
@@ -166,7 +169,7 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     index->classes = {contents.data<float>("class_embeddings", "F32", {n_classes, dimension}), n_classes, dimension,
                       index->normalize_classes ? nullptr : index->class_lengths};
     index->maxima_step = std::ldexp(1.0f, contents.exponent(kMaximaExponentKey));
-    contents.check_fraction(kScoredFractionKey);
+    index->scored_fraction = contents.fraction(kScoredFractionKey);
     contents.metadata("producer");
     return index;
 }

@@ -51,6 +51,7 @@ struct IndexData {
     const float* label_embeddings = nullptr;  // (n_blocks, dimension, 16): unit rows, transposed in each block
     const float* table = nullptr;  // (n_classes, lines_per_class(n_blocks), 16) class . label; null in the compact form
     std::vector<Level> levels;
+    double scored_fraction = 0;                 // of the blocks, by a search for ten labels
     float maxima_step = 0;                      // what one unit of the maxima is worth: a power of two
     const std::int32_t* row_label = nullptr;    // (n_blocks, 16): the label that owns the row, -1 for padding
     const std::int32_t* label_class = nullptr;  // (n_labels): class id or -1

@@ -8,6 +8,7 @@
 #include "core/dispatch.hpp"
 #include "core/index_search.hpp"
 #include "core/parallel.hpp"
+#include "core/plan.hpp"
 
 namespace conse {
 namespace {
@@ -44,7 +45,7 @@ std::string sample_scored_fraction(const IndexData& index, const Execution& exec
             query.set_weights(made_up_image(index.classes, i * index.classes.n_classes / n_images));
             query.combine(table, index.classes);
             if (!query.has_direction()) continue;
-            search.begin(table, index, arithmetic, query, kBest);
+            search.begin(table, index, arithmetic, query, kBest, index.n_blocks);
             while (search.step()) {
             }
             n_scored += search.blocks_scored();

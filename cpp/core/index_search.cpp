@@ -38,11 +38,6 @@ double bound_slack(const Query& query, const IndexData& index, Arithmetic arithm
 
 }  // namespace
 
-Arithmetic choose_arithmetic(const IndexData& index, std::size_t top_t) {
-    const bool table_is_shorter = std::min(top_t, index.classes.n_classes) <= index.classes.dimension;
-    return !index.compact() && table_is_shorter ? Arithmetic::table : Arithmetic::embeddings;
-}
-
 // A bound at the floor is followed: a label of equal score and lower id may hide there.
 float Search::lowest_bound() const {
     if (slack_ == 0) return best_.floor();
@@ -150,8 +145,8 @@ void Search::score_block(std::size_t block) {
     ++blocks_scored_;
 }
 
-void Search::begin(const KernelTable& kernels, const IndexData& index, Arithmetic arithmetic, Query& query,
-                   std::size_t k) {
+void Search::prepare(const KernelTable& kernels, const IndexData& index, Arithmetic arithmetic, Query& query,
+                     std::size_t k) {
     query.make_weights(smallest_weight(index));
     if (arithmetic == Arithmetic::embeddings) query.make_direction();
     kernels_ = &kernels;
@@ -161,6 +156,18 @@ void Search::begin(const KernelTable& kernels, const IndexData& index, Arithmeti
     slack_ = static_cast<float>(bound_slack(query, index, arithmetic));
     best_.reset(std::min(k, index_->n_labels), index_->repeated_labels);
     blocks_scored_ = 0;
+    gave_up_ = false;
+}
+
+void Search::sweep(const KernelTable& kernels, const IndexData& index, Query& query, std::size_t k) {
+    prepare(kernels, index, Arithmetic::table, query, k);
+    for (std::size_t block = 0; block < index.n_blocks; ++block) score_block(block);
+}
+
+void Search::begin(const KernelTable& kernels, const IndexData& index, Arithmetic arithmetic, Query& query,
+                   std::size_t k, std::size_t most_blocks) {
+    prepare(kernels, index, arithmetic, query, k);
+    most_blocks_ = most_blocks;
     heap_.clear();
     open_tiles_.clear();
     current_ = 0;
@@ -186,6 +193,8 @@ bool Search::step() {
     OpenTile& tile = open_tiles_[current_];
     // The highest bound of all that is left.
     if (tile.exhausted() || tile.next_bound() < lowest_bound()) return false;
+    gave_up_ = blocks_scored_ >= most_blocks_;
+    if (gave_up_) return false;
     const Node node = tile.next();
     ++tile.visited;
     if (node.level == 0) {

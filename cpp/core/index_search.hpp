@@ -5,18 +5,10 @@
 
 #include "core/collector.hpp"
 #include "core/index_data.hpp"
+#include "core/plan.hpp"
 #include "core/query.hpp"
 
 namespace conse {
-
-/// Where the scores of labels come from. The choice depends on the index and T alone, so that a label's score
-/// has the same bits in every ranking.
-enum class Arithmetic {
-    table,       // sum over the kept classes: T multiply-adds per label
-    embeddings,  // direction of f times label embedding: `dimension` multiply-adds per label
-};
-
-Arithmetic choose_arithmetic(const IndexData& index, std::size_t top_t);
 
 /// One search; what it needs of memory is kept from query to query. It goes in steps, each of which ends by asking
 /// for the memory that the next one reads: a thread that advances several searches in turn never waits for it.
@@ -27,10 +19,15 @@ class Search {
   public:
     /// Begins to look for the k best labels (or all, if there are fewer) of a query that has a direction. All that is
     /// referred to must stay as it is until the search is done.
-    void begin(const KernelTable& kernels, const IndexData& index, Arithmetic arithmetic, Query& query, std::size_t k);
+    void begin(const KernelTable& kernels, const IndexData& index, Arithmetic arithmetic, Query& query, std::size_t k,
+               std::size_t most_blocks);
 
-    /// Visits the most promising node; false when no other can matter.
+    /// Visits the most promising node; false when no other can matter, or so many blocks have been scored.
     bool step();
+    bool gave_up() const { return gave_up_; }
+
+    /// Scores every label from the table instead.
+    void sweep(const KernelTable& kernels, const IndexData& index, Query& query, std::size_t k);
 
     /// The labels found, best first.
     const std::vector<Entry<float>>& finish() { return best_.finish(); }
@@ -63,6 +60,8 @@ class Search {
         bool operator<(const Waiting& other) const { return bound < other.bound; }
     };
 
+    void prepare(const KernelTable& kernels, const IndexData& index, Arithmetic arithmetic, Query& query,
+                 std::size_t k);
     void descend();
     void pass(Node node);
     void order(std::uint32_t opened);
@@ -84,7 +83,8 @@ class Search {
     std::uint32_t current_ = 0;  // the open tile with the highest next bound
     Collector<float> best_;
     float slack_ = 0;
-    std::size_t blocks_scored_ = 0;
+    std::size_t blocks_scored_ = 0, most_blocks_ = 0;
+    bool gave_up_ = false;
 };
 
 }  // namespace conse

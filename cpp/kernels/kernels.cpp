@@ -237,25 +237,39 @@ F32 score_runs(const float* weights, const std::uint32_t* rows, std::size_t n_te
     return total;
 }
 
+// Up to kRunTerms runs.
+template <bool kPlain>
+F32 score_run_of_runs(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
+                      std::size_t stride) {
+    F32 total = F32::broadcast(0);
+    for (std::size_t t = 0; t < n_terms; t += 4 * kRunTerms) {
+        const std::size_t left = n_terms - t;
+        const float* columns = kPlain ? block + stride * t : block;
+        const std::uint32_t* own_rows = kPlain ? nullptr : rows + t;
+        if (left > 3 * kRunTerms) {
+            const std::size_t n = left < 4 * kRunTerms ? left : 4 * kRunTerms;
+            total = score_runs<kPlain, 4>(weights + t, own_rows, n, columns, stride, total);
+        } else if (left > 2 * kRunTerms) {
+            total = score_runs<kPlain, 3>(weights + t, own_rows, left, columns, stride, total);
+        } else if (left > kRunTerms) {
+            total = score_runs<kPlain, 2>(weights + t, own_rows, left, columns, stride, total);
+        } else {
+            total = score_runs<kPlain, 1>(weights + t, own_rows, left, columns, stride, total);
+        }
+    }
+    return total;
+}
+
 template <bool kPlain>
 std::uint32_t score(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
                     std::size_t stride, float floor, float* scores) {
-    constexpr std::size_t kFour = 4 * kRunTerms;
+    constexpr std::size_t kTerms = kRunTerms * kRunTerms;
     F32 total = F32::broadcast(0);
-    std::size_t left = n_terms;
-    for (; left > kFour; left -= kFour, weights += kFour) {
-        total = score_runs<kPlain, 4>(weights, rows, kFour, block, stride, total);
-        if (kPlain) {
-            block += stride * kFour;
-        } else {
-            rows += kFour;
-        }
+    for (std::size_t t = 0; t < n_terms; t += kTerms) {
+        const std::size_t n = n_terms - t < kTerms ? n_terms - t : kTerms;
+        total = total + score_run_of_runs<kPlain>(weights + t, kPlain ? nullptr : rows + t, n,
+                                                  kPlain ? block + stride * t : block, stride);
     }
-    const std::size_t n_runs = (left + kRunTerms - 1) / kRunTerms;
-    if (n_runs == 4) total = score_runs<kPlain, 4>(weights, rows, left, block, stride, total);
-    if (n_runs == 3) total = score_runs<kPlain, 3>(weights, rows, left, block, stride, total);
-    if (n_runs == 2) total = score_runs<kPlain, 2>(weights, rows, left, block, stride, total);
-    if (n_runs == 1) total = score_runs<kPlain, 1>(weights, rows, left, block, stride, total);
     total.store(scores);
     return at_least(total, F32::broadcast(floor));
 }

@@ -100,8 +100,8 @@ struct KernelTable {
                     std::size_t dimension, double* f);
     double (*squared_length)(const double* f, std::size_t dimension);
 
-    // Score. scores[lane] = sum_t weights[t] * block[stride * rows[t] + lane], in the order of t, in runs of 32;
-    // bit `lane` of the result says that scores[lane] >= floor. The plain form has rows[t] = t and stride 16.
+    // Score. scores[lane] = sum_t weights[t] * block[stride * rows[t] + lane], in the order of t, in runs of 32 terms
+    // and of 32 runs; bit `lane` of the result says that scores[lane] >= floor. The plain form has rows[t] = t and stride 16.
     std::uint32_t (*score_block)(const float* weights, const std::uint32_t* rows, std::size_t n_terms,
                                  const float* block, std::size_t stride, float floor, float* scores);
     std::uint32_t (*score_plain_block)(const float* weights, std::size_t n_terms, const float* block, float floor,

@@ -159,22 +159,17 @@ CONSE_TEST(one_arithmetic, "dense.scores do not depend on how many queries and t
     });
 }
 
-CONSE_TEST(plain_tiles, "dense.up to 1,024 dimensions a score is the one of a plain tile") {
+CONSE_TEST(plain_blocks, "dense.a score is the one of an index's block, to the bit") {
     testing::for_each_target([] {
         for (const std::size_t dimension : kDimensions) {
-            if (dimension > kRunTerms * kRunTerms) continue;
-            const auto tile = testing::random_floats(dimension * kTileLanes, 9);
+            const auto block = testing::random_floats(dimension * kBlockRows, 9);
             const auto query = testing::random_floats(dimension, 10);
-            std::vector<float> halves(tile.size()), expected(kTileLanes);
-            for (std::size_t i = 0; i < tile.size(); ++i) {
-                const std::size_t d = i / kTileLanes, lane = i % kTileLanes;
-                halves[(lane / 16 * dimension + d) * 16 + lane % 16] = tile[i];
-            }
-            kernels().score_plain_tile(query.data(), dimension, tile.data(), 0, expected.data());
-            const std::vector<float> factors(kTileLanes, 1);
+            std::vector<float> expected(kBlockRows);
+            kernels().score_plain_block(query.data(), dimension, block.data(), 0, expected.data());
+            const std::vector<float> factors(kBlockRows, 1);
             const float floor = 0;
             std::vector<std::uint16_t> masks;
-            CHECK(scores_of({query.data(), dimension, 1, &floor}, {halves.data(), 2, dimension, factors.data()},
+            CHECK(scores_of({query.data(), dimension, 1, &floor}, {block.data(), 1, dimension, factors.data()},
                             masks) == expected);
         }
     });

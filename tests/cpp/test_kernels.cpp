@@ -75,7 +75,7 @@ CONSE_TEST(plain_blocks, "kernels.score_plain_block takes the rows in their orde
     testing::for_each_target([] {
         for (const std::size_t n_terms : {1, 33, 300}) {
             const auto weights = testing::random_floats(n_terms, 1);
-            const auto block = exactly(testing::random_floats(n_terms * kBlockRows, 2));
+            const auto block = testing::exactly(testing::random_floats(n_terms * kBlockRows, 2));
             std::vector<std::uint32_t> rows(n_terms);
             for (std::size_t t = 0; t < n_terms; ++t) rows[t] = static_cast<std::uint32_t>(t);
             float scores[kBlockRows];
@@ -139,7 +139,7 @@ CONSE_TEST(weight_survey, "kernels.survey_weights finds a floor and whatever is 
             for (float& x : row) x = std::abs(x);
             for (const std::size_t k : {1, 10, 16, 17, 64}) {
                 WeightSurvey survey;
-                kernels().survey_weights_f32(exactly(row).get(), n, k, &survey);
+                kernels().survey_weights_f32(testing::exactly(row).get(), n, k, &survey);
                 CHECK(survey.valid);
                 const auto reached = std::count_if(row.begin(), row.end(), [&](float x) { return x >= survey.floor; });
                 CHECK(static_cast<std::size_t>(reached) >= std::min(n, k));

@@ -1,0 +1,133 @@
+#include "core/batches.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "core/parallel.hpp"
+
+namespace conse {
+namespace {
+
+// Queries that share one reading of the labels. Packing a label takes as long as scoring it ten times.
+constexpr std::size_t kQueriesPerBatch = 1024;
+// With many results per query fewer queries make a batch: the most that a thread then keeps, 8 MB.
+constexpr std::size_t kEntriesPerBatch = 1 << 20;
+// Packed labels that the strips of queries run over: they stay in an L2 cache of 512 KB and more. 256 KB to 1 MB make
+// no difference where it has 2 MB.
+constexpr std::size_t kChunkBytes = 256 << 10;
+constexpr std::size_t kMostLabels = 512;
+// Few queries run over so few labels that these stay in the L1 cache.
+constexpr std::size_t kFewQueries = 8, kFewLabels = 32;
+
+// How the (query, label) pairs of a batch are cut into tasks: chunks of labels, times groups of queries when there are
+// too few chunks for the threads. Cuts change nothing but the time.
+struct Grid {
+    Range batch;
+    std::size_t n_labels, chunk_labels, n_chunks, n_groups = 1;
+    double task_microseconds;
+
+    Grid(Range batch, std::size_t n_labels, std::size_t dimension, const Execution& execution)
+        : batch(batch), n_labels(n_labels) {
+        constexpr std::size_t kTasksPerThread = 8, kFewestQueries = 64;
+        const std::size_t label_bytes = std::max<std::size_t>(1, dimension) * sizeof(float);
+        chunk_labels = std::clamp(kChunkBytes / label_bytes / kFewLabels * kFewLabels, kFewLabels, kMostLabels);
+        n_chunks = (n_labels + chunk_labels - 1) / chunk_labels;
+        // Ten gigabytes and forty billion products a second.
+        const double element_microseconds = 4e-4 + 2.5e-5 * static_cast<double>(batch.size());
+        const double elements = static_cast<double>(std::min(chunk_labels, n_labels) * (dimension + 8));
+        task_microseconds = element_microseconds * elements;
+        const double total = task_microseconds * static_cast<double>(n_chunks);
+        const auto n_threads = static_cast<std::size_t>(threads_for({1 << 20, total / (1 << 20)}, execution));
+        if (n_threads == 1 || n_chunks == 0) return;
+        const std::size_t most = (batch.size() + kFewestQueries - 1) / kFewestQueries;
+        n_groups = std::clamp<std::size_t>(kTasksPerThread * n_threads / n_chunks, 1, most);
+        task_microseconds /= static_cast<double>(n_groups);
+    }
+    std::size_t n_tasks() const { return n_groups * n_chunks; }
+    Range queries_of(std::size_t task) const {
+        const std::size_t group = task / n_chunks;
+        return {batch.begin + group * batch.size() / n_groups, batch.begin + (group + 1) * batch.size() / n_groups};
+    }
+    Range labels_of(std::size_t task) const {
+        const std::size_t begin = task % n_chunks * chunk_labels;
+        return {begin, std::min(begin + chunk_labels, n_labels)};
+    }
+};
+
+// Lends a ranker to whoever works: there are never more of them than threads, however many tasks there are.
+class RankerPool {
+  public:
+    template <class Make>
+    std::unique_ptr<BatchRanker> take(const Make& make) {
+        {
+            const std::lock_guard<std::mutex> guard(mutex_);
+            if (!rankers_.empty()) {
+                std::unique_ptr<BatchRanker> ranker = std::move(rankers_.back());
+                rankers_.pop_back();
+                return ranker;
+            }
+        }
+        return make();
+    }
+    void give_back(std::unique_ptr<BatchRanker> ranker) {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        rankers_.push_back(std::move(ranker));
+    }
+    const std::vector<std::unique_ptr<BatchRanker>>& all() const { return rankers_; }
+
+  private:
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<BatchRanker>> rankers_;
+};
+
+void rank_task(Range queries, Range labels, BatchRanker& ranker) {
+    const bool few = queries.size() > 1 && queries.size() <= kFewQueries;
+    const std::size_t step = few ? kFewLabels : labels.size();
+    for (std::size_t begin = labels.begin; begin < labels.end; begin += step) {
+        ranker.rank(queries, {begin, std::min(begin + step, labels.end)});
+    }
+}
+
+void write_best_of(const RankerPool& pool, Range batch, std::size_t k, const DenseRanking& ranking) {
+    Collector<float> best;
+    for (std::size_t q = batch.begin; q < batch.end; ++q) {
+        best.reset(k, ranking.repeated_labels);
+        for (const auto& ranker : pool.all()) {
+            for (const Entry<float>& entry : ranker->finish(q)) best.push(entry.value, entry.id);
+        }
+        ranking.write(q, best.finish());
+    }
+}
+
+void rank_batch(const Directions& directions, Range batch, const DenseRanking& ranking, const Execution& execution) {
+    const Grid grid(batch, ranking.n_labels, ranking.dimension, execution);
+    const std::size_t k = std::min(ranking.k, std::max<std::size_t>(1, ranking.n_labels));
+    const auto first = directions.kinds.begin() + static_cast<std::ptrdiff_t>(batch.begin);
+    const bool nothing_to_do = std::all_of(first, first + static_cast<std::ptrdiff_t>(batch.size()),
+                                           [](Directions::Kind kind) { return kind == Directions::kNone; });
+    RankerPool pool;
+    const Work work{nothing_to_do ? 0 : grid.n_tasks(), grid.task_microseconds};
+    parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
+        auto ranker = pool.take([&] { return ranking.make_ranker(batch, grid.chunk_labels, k); });
+        for (std::size_t task = begin; task < end; ++task) {
+            rank_task(grid.queries_of(task), grid.labels_of(task), *ranker);
+        }
+        pool.give_back(std::move(ranker));
+    });
+    write_best_of(pool, batch, k, ranking);
+}
+
+}  // namespace
+
+void rank_in_batches(const Directions& directions, const DenseRanking& ranking, const Execution& execution) {
+    const std::size_t n_queries = directions.kinds.size();
+    const std::size_t at_once = std::clamp<std::size_t>(kEntriesPerBatch / ranking.k, 16, kQueriesPerBatch);
+    const auto share = [&](std::size_t q) { return static_cast<double>(q) / static_cast<double>(n_queries); };
+    for (std::size_t begin = 0; begin < n_queries; begin += at_once) {
+        const Range batch{begin, std::min(begin + at_once, n_queries)};
+        rank_batch(directions, batch, ranking, stage(execution, share(batch.begin), share(batch.end)));
+    }
+}
+
+}  // namespace conse

@@ -1,0 +1,32 @@
+// Unit queries of a batch as the kernels read them.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "core/query.hpp"
+
+namespace conse {
+
+struct Directions {
+    enum Kind : char { kNone, kUsual, kExtreme };  // no direction; scored by the kernels; scored in float64
+
+    std::size_t stride;
+    std::vector<float> units;  // (queries, stride)
+    std::vector<Kind> kinds;
+
+    // An odd number of cache lines apart: rows of 1,024 numbers would all take the same few places of the cache.
+    Directions(std::size_t count, std::size_t dimension)
+        : stride(padded(dimension) + (padded(dimension) / 16 % 2 == 0 ? 16 : 0)),
+          units(count * stride),
+          kinds(count, kNone) {}
+    const float* operator[](std::size_t q) const { return units.data() + q * stride; }
+    float* operator[](std::size_t q) { return units.data() + q * stride; }
+};
+
+struct Range {
+    std::size_t begin, end;
+    std::size_t size() const { return end - begin; }
+};
+
+}  // namespace conse

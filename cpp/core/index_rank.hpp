@@ -1,0 +1,22 @@
+// Ranks rows with an index as its plan says.
+#pragma once
+
+#include <functional>
+
+#include "conse/execution.hpp"
+#include "conse/matrix_view.hpp"
+#include "core/index_data.hpp"
+#include "core/query.hpp"
+
+namespace conse {
+
+struct RankRows {
+    std::size_t count;
+    std::size_t top_t;
+    /// Sets up the query of a row. Called from any thread, perhaps twice for a row.
+    std::function<void(const KernelTable& kernels, std::size_t row, Query& query)> fill;
+};
+
+void rank_rows(const IndexData& index, const RankRows& rows, const RankingView& ranking, const Execution& execution);
+
+}  // namespace conse

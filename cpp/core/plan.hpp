@@ -1,0 +1,30 @@
+// How an index ranks: where scores come from, and whether bounds decide which labels are scored.
+#pragma once
+
+#include <cstddef>
+
+#include "core/index_data.hpp"
+
+namespace conse {
+
+/// Where the scores of labels come from. The choice depends on the index and T alone, so that a label's score
+/// has the same bits in every ranking.
+enum class Arithmetic {
+    table,       // sum over the kept classes: T multiply-adds per label
+    embeddings,  // direction of f times label embedding: `dimension` multiply-adds per label
+};
+
+Arithmetic choose_arithmetic(const IndexData& index, std::size_t top_t);
+
+/// The rest of a plan decides only which labels are scored.
+struct RankPlan {
+    Arithmetic arithmetic;
+    bool bounded;              // false: every label is scored
+    double expected_fraction;  // of blocks that a bounded search scores
+    std::size_t most_blocks;   // a search that has scored so many blocks gives up, and every label is scored
+    double row_microseconds;   // about, on one thread
+};
+
+RankPlan make_plan(const IndexData& index, std::size_t top_t, std::size_t k);
+
+}  // namespace conse
