@@ -139,6 +139,12 @@ void bind_index(py::module_& module) {
         .def("rank_pairs", &rank_pairs)
         .def("embed", &embed)
         .def("info", &info)
+        .def("plan",
+             [](const Index& index, std::size_t top_t, std::size_t k) {
+                 const Plan plan = index.plan(top_t, k);
+                 return py::make_tuple(plan.from_table ? "table" : "embeddings", plan.bounded, plan.expected_fraction,
+                                       plan.reason);
+             })
         .def("has_texts",
              [](const Index& index, const std::string& which) { return texts_of(index, which).offsets != nullptr; })
         .def("text", &text)

@@ -20,6 +20,21 @@ bool ranks_before(const Entry<Value>& a, const Entry<Value>& b) {
     return a.value > b.value || (a.value == b.value && a.id < b.id);
 }
 
+// A type of its own, since a pointer to the function would be called for every comparison.
+struct RanksBefore {
+    template <class Value>
+    bool operator()(const Entry<Value>& a, const Entry<Value>& b) const {
+        return ranks_before(a, b);
+    }
+};
+
+template <class Value>
+void sort_rest_by_id(std::vector<Entry<Value>>& entries, std::size_t n_first) {
+    if (entries.size() <= n_first) return;
+    std::sort(entries.begin() + static_cast<std::ptrdiff_t>(n_first), entries.end(),
+              [](const Entry<Value>& a, const Entry<Value>& b) { return a.id < b.id; });
+}
+
 /// Few are kept sorted, each newcomer put into its place. Many gather in a reservoir, which is cut back to the k
 /// best when a quarter more than k have come, so that an entry costs constant time for any k.
 template <class Value>
@@ -57,8 +72,14 @@ class Collector {
     const std::vector<Entry<Value>>& finish() {
         if (k_ > kFew) {
             settle();
-            std::sort(entries_.begin(), entries_.end(), ranks_before<Value>);
+            std::sort(entries_.begin(), entries_.end(), RanksBefore());
         }
+        return entries_;
+    }
+
+    /// The same after finish(), those behind the `n_first` best by id.
+    const std::vector<Entry<Value>>& with_rest_by_id(std::size_t n_first) {
+        sort_rest_by_id(entries_, n_first);
         return entries_;
     }
 
@@ -90,7 +111,7 @@ class Collector {
         if (repeated_ids_) keep_best_of_each_id();
         if (entries_.size() >= k_) {
             const auto kth = entries_.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
-            std::nth_element(entries_.begin(), kth, entries_.end(), ranks_before<Value>);
+            std::nth_element(entries_.begin(), kth, entries_.end(), RanksBefore());
             floor_ = kth->value;
             full_ = true;
             entries_.resize(k_);

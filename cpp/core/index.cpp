@@ -12,6 +12,7 @@
 #include "core/index_data.hpp"
 #include "core/index_rank.hpp"
 #include "core/index_verify.hpp"
+#include "core/plan.hpp"
 #include "core/query_rows.hpp"
 
 namespace conse {
@@ -51,7 +52,8 @@ void pairs_of_row(const IndexData& index, const std::int64_t* classes, const Mat
         invalid_argument("indices[", r, "] holds class ", pairs[t].id,
                          " twice; add the weights of a repeated class up first");
     }
-    std::sort(pairs.begin(), pairs.end(), ranks_before<typename Selector<Element>::Value>);
+    std::sort(pairs.begin(), pairs.end(), RanksBefore());
+    sort_rest_by_id(pairs, kBoundTerms);
 }
 
 }  // namespace
@@ -151,6 +153,14 @@ IndexInfo Index::info() const {
     info.scored_fraction = metadata(kScoredFractionKey);
     info.path = index.image->path();
     return info;
+}
+
+Plan Index::plan(std::size_t top_t, std::size_t k) const {
+    require_at_least_one("top_t", top_t);
+    require_at_least_one("k", k);
+    const RankPlan plan = make_plan(*data_, top_t, k);
+    return {plan.arithmetic == Arithmetic::table, plan.bounded, plan.expected_fraction,
+            reason_of(plan, *data_, top_t, k)};
 }
 
 const std::int32_t* Index::label_class() const {

@@ -50,7 +50,8 @@ class Contents {
         for (int candidate = -kMostExponent; candidate <= kMostExponent; ++candidate) {
             if (text == std::to_string(candidate)) return candidate;
         }
-        fail("metadata '", key, "' is '", text, "'; expected a whole number from -", kMostExponent, " to ", kMostExponent);
+        fail("metadata '", key, "' is '", text, "'; expected a whole number from -", kMostExponent, " to ",
+             kMostExponent);
     }
 
     double fraction(const char* key) const {

@@ -89,7 +89,8 @@ class Ranker {
         for (std::size_t i = 0; i < count; ++i) {
             rows_.fill(kernels_, first_ + begin + i, queries[i]);
             busy[i] = queries[i].has_direction();
-            if (busy[i]) searches[i].begin(kernels_, index_, plan_.arithmetic, queries[i], ranking_.k, plan_.most_blocks);
+            if (busy[i])
+                searches[i].begin(kernels_, index_, plan_.arithmetic, queries[i], ranking_.k, plan_.most_blocks);
         }
         for (bool any = true; any;) {
             any = false;
@@ -131,7 +132,7 @@ class Ranker {
             }
         });
         DenseRanking ranking{index_.n_blocks * kBlockRows, dimension, std::min(ranking_.k, index_.n_labels),
-                             index_.repeated_labels, nullptr, nullptr};
+                             index_.repeated_labels,       nullptr,   nullptr};
         ranking.make_ranker = [&](Range batch, std::size_t most_labels, std::size_t k) {
             return std::make_unique<BlockRanker>(kernels_, directions, index_, batch, most_labels, k);
         };

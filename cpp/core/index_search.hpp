@@ -13,8 +13,8 @@ namespace conse {
 /// One search; what it needs of memory is kept from query to query. It goes in steps, each of which ends by asking
 /// for the memory that the next one reads: a thread that advances several searches in turn never waits for it.
 ///
-/// First it descends to the block that promises most; then it visits, the highest bound first, the children of the tiles
-/// that it passed and all that they lead to. The block's floor has by then excluded most of them.
+/// First it descends to the block that promises most; then it visits, the highest bound first, the children of the
+/// tiles that it passed and all that they lead to. The block's floor has by then excluded most of them.
 class Search {
   public:
     /// Begins to look for the k best labels (or all, if there are fewer) of a query that has a direction. All that is

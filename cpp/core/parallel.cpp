@@ -65,20 +65,61 @@ int affinity_threads() {
     return 1 << 16;  // more than 1,024 CPUs, or another system: OpenMP's own count decides
 }
 
+// Notices when another process keeps a CPU busy. libgomp waits for every thread of a team, also for one that has had
+// nothing to do because it never got a CPU, and by default keeps the CPU busy while it waits: a batch of 64 us then
+// takes milliseconds. Who has waited in vain works alone for a while, for four times as long when it happens again.
+class Contention {
+  public:
+    using Clock = std::chrono::steady_clock;
+
+    bool works_alone() const { return alone_until_ != 0 && now() < alone_until_; }
+
+    /// A team took from `begin` to now, and this thread waited from `waiting` on.
+    void note(Clock::time_point begin, Clock::time_point waiting) {
+        const Clock::time_point end = Clock::now();
+        if (end - waiting < std::max<Clock::duration>(kShortWait, (end - begin) / 3)) {
+            if (penalty_ > kFirstPenalty) penalty_ = std::max<std::int64_t>(kFirstPenalty, penalty_ * 3 / 4);
+            return;
+        }
+        const std::int64_t penalty = penalty_;
+        alone_until_ = now() + penalty;
+        penalty_ = std::min(4 * penalty, kLongestPenalty);
+    }
+
+  private:
+    static constexpr std::chrono::microseconds kShortWait{100};
+    static constexpr std::int64_t kFirstPenalty = 10'000'000, kLongestPenalty = 1'000'000'000;  // nanoseconds
+
+    static std::int64_t now() {
+        return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+    }
+
+    std::atomic<std::int64_t> alone_until_{0}, penalty_{kFirstPenalty};
+};
+
+Contention contention;
+
 void run_on_threads(std::size_t begin, std::size_t end, std::size_t grain, int n_threads, const void* body,
                     detail::RangeFunction call) {
     FirstError error;
     const std::size_t n_chunks = (end - begin + grain - 1) / grain;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads)
-    for (std::size_t chunk = 0; chunk < n_chunks; ++chunk) {
-        const std::size_t first = begin + chunk * grain;
-        if (error.makes_needless(first)) continue;
-        try {
-            call(body, first, std::min(first + grain, end));
-        } catch (...) {
-            error.keep(first, std::current_exception());
+    const Contention::Clock::time_point started = Contention::Clock::now();
+    Contention::Clock::time_point waiting = started;
+#pragma omp parallel num_threads(n_threads)
+    {
+#pragma omp for schedule(dynamic, 1) nowait
+        for (std::size_t chunk = 0; chunk < n_chunks; ++chunk) {
+            const std::size_t first = begin + chunk * grain;
+            if (error.makes_needless(first)) continue;
+            try {
+                call(body, first, std::min(first + grain, end));
+            } catch (...) {
+                error.keep(first, std::current_exception());
+            }
         }
+        if (omp_get_thread_num() == 0) waiting = Contention::Clock::now();
     }
+    if (n_threads <= affinity_threads()) contention.note(started, waiting);
     error.rethrow();
 }
 #endif
@@ -86,7 +127,7 @@ void run_on_threads(std::size_t begin, std::size_t end, std::size_t grain, int n
 void run(std::size_t begin, std::size_t end, std::size_t grain, int n_threads, const void* body,
          detail::RangeFunction call) {
 #if defined(_OPENMP)
-    if (n_threads > 1) return run_on_threads(begin, end, grain, n_threads, body, call);
+    if (n_threads > 1 && !contention.works_alone()) return run_on_threads(begin, end, grain, n_threads, body, call);
 #endif
     (void)n_threads;
     for (std::size_t first = begin; first < end; first += grain) call(body, first, std::min(first + grain, end));

@@ -1,7 +1,9 @@
 #include "core/plan.hpp"
 
 #include <algorithm>
+#include <cmath>
 
+#include "core/message.hpp"
 #include "core/query_rows.hpp"
 
 namespace conse {
@@ -18,7 +20,8 @@ constexpr double kMostFraction = 0.2;
 // blocks at k = 100, 15 % at k = 1,000).
 constexpr double kBlocksPerFilled = 3;
 
-// A search gives up when it has scored 6 % of the blocks or twice what was expected: a quarter of what scoring all takes.
+// A search gives up when it has scored 6 % of the blocks or twice what was expected: a quarter of what scoring all
+// takes.
 constexpr double kGivesUpAt = 0.06;
 constexpr std::size_t kFewBlocks = 64;
 
@@ -48,6 +51,23 @@ RankPlan make_plan(const IndexData& index, std::size_t top_t, std::size_t k) {
     plan.row_microseconds = query_microseconds(index.classes.n_classes, n_terms, index.classes.dimension) +
                             block * blocks + 0.02 * static_cast<double>(std::min(k, index.n_labels));
     return plan;
+}
+
+std::string reason_of(const RankPlan& plan, const IndexData& index, std::size_t top_t, std::size_t k) {
+    const std::size_t n_terms = std::min(top_t, index.classes.n_classes), dimension = index.classes.dimension;
+    std::string reason;
+    if (plan.arithmetic == Arithmetic::table) {
+        reason = concat("a label costs ", n_terms, " products with the table, ", dimension, " with its embedding");
+    } else if (index.compact()) {
+        reason = "a compact index has no table";
+    } else {
+        reason = concat("the table pays up to ", std::max<std::size_t>(1, dimension / kDimensionsPerTerm),
+                        " classes at ", dimension, " dimensions");
+    }
+    const auto percent = [](double share) { return std::lround(1000 * share) / 10.0; };
+    return concat(reason, "; for the ", std::min(k, index.n_labels), " best of ", index.n_labels, " labels about ",
+                  percent(plan.expected_fraction), " % of the blocks are scored, and bounds pay up to ",
+                  percent(kMostFraction), " %", index.n_blocks <= kFewBlocks ? " or with so few labels" : "");
 }
 
 }  // namespace conse

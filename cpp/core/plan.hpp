@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "core/index_data.hpp"
 
@@ -26,5 +27,8 @@ struct RankPlan {
 };
 
 RankPlan make_plan(const IndexData& index, std::size_t top_t, std::size_t k);
+
+/// The plan in words.
+std::string reason_of(const RankPlan& plan, const IndexData& index, std::size_t top_t, std::size_t k);
 
 }  // namespace conse

@@ -9,7 +9,7 @@ void Query::set_weights(const std::vector<Entry<Value>>& kept) {
     classes_.clear();
     shares_.clear();
     for (const Entry<Value>& entry : kept) {
-        if (!(entry.value > 0)) break;  // descending, so the rest are zeros too and add nothing
+        if (!(entry.value > 0)) continue;
         classes_.push_back(static_cast<std::uint32_t>(entry.id));
         // Relative to the largest, so that neither a sum of 1e308s nor one of 1e-320s leaves float64.
         shares_.push_back(static_cast<double>(entry.value) / static_cast<double>(kept.front().value));
@@ -33,7 +33,8 @@ void Query::set_logits(const std::vector<Entry<Value>>& kept, double temperature
 void Query::make_shares() {
     double total = 0;
     for (const double share : shares_) total += share;
-    for (double& share : shares_) share /= total;
+    const double factor = 1 / total;
+    for (double& share : shares_) share *= factor;
 }
 
 void Query::combine(const KernelTable& kernels, const ClassEmbeddings& classes) {
@@ -43,8 +44,9 @@ void Query::combine(const KernelTable& kernels, const ClassEmbeddings& classes) 
     rest_length_ = 0;
     if (n_rest > 0) {
         rest_.resize(f_.size());
-        kernels.combine(shares_.data() + n_first, classes_.data() + n_first, n_rest, classes.data, classes.dimension,
-                        rest_.data());
+        rest_shares_.assign(shares_.begin() + static_cast<std::ptrdiff_t>(n_first), shares_.end());
+        kernels.combine_many(rest_shares_.data(), classes_.data() + n_first, n_rest, classes.data, classes.dimension,
+                             rest_.data());
         rest_length_ = std::sqrt(kernels.squared_length(rest_.data(), classes.dimension));
         for (std::size_t d = 0; d < f_.size(); ++d) f_[d] += rest_[d];
     }
@@ -57,16 +59,18 @@ void Query::combine(const KernelTable& kernels, const ClassEmbeddings& classes) 
 
 void Query::make_weights(float smallest) {
     weights_.clear();
+    const double inverse = 1 / length_;
     for (const double share : shares_) {
-        const float weight = static_cast<float>(share / length_);
-        if (weight < smallest) break;  // descending: adding the rest would change nothing
-        weights_.push_back(weight);
+        const float weight = static_cast<float>(share * inverse);
+        weights_.push_back(weight < smallest ? 0 : weight);
     }
+    while (!weights_.empty() && weights_.back() == 0) weights_.pop_back();
 }
 
 void Query::make_direction() {
     direction_.resize(f_.size());
-    for (std::size_t d = 0; d < f_.size(); ++d) direction_[d] = static_cast<float>(f_[d] / length_);
+    const double inverse = 1 / length_;
+    for (std::size_t d = 0; d < f_.size(); ++d) direction_[d] = static_cast<float>(f_[d] * inverse);
 }
 
 template void Query::set_weights(const std::vector<Entry<float>>&);

@@ -21,7 +21,8 @@ struct ClassEmbeddings {
 /// Scratch of one thread; filled anew for every image.
 class Query {
   public:
-    /// Takes kept classes in their order with their probabilities (or any weights >= 0).
+    /// Takes kept classes with their probabilities (or any weights >= 0): the kBoundTerms largest in their order, the
+    /// others by class id.
     template <class Value>
     void set_weights(const std::vector<Entry<Value>>& kept);
     /// Takes kept classes with their logits: the weights are exp((logit - largest) / temperature).
@@ -34,7 +35,7 @@ class Query {
     /// Whether f points anywhere: false when all weights are zero or the embeddings cancel.
     bool has_direction() const { return length_ > kShortestLength * reach_; }
 
-    /// weights[t] = shares[t] / ||f||, rounded once; the last ones are left out when they are below `smallest`.
+    /// weights[t] = shares[t] / ||f||, rounded once; those below `smallest` become zero.
     void make_weights(float smallest);
     /// direction[d] = f[d] / ||f||, rounded once, padded with zeros to a multiple of 16.
     void make_direction();
@@ -61,6 +62,7 @@ class Query {
     std::vector<std::uint32_t> classes_;
     std::vector<double> shares_;  // p_t / Z
     std::vector<double> f_, rest_;
+    std::vector<float> rest_shares_;
     std::vector<float> weights_;
     std::vector<float> direction_;
     double length_ = 0, rest_length_ = 0;

@@ -31,7 +31,7 @@ const auto& kept_of_row(const KernelTable& kernels, const MatrixView& x, std::si
                         Domain domain, const char* argument) {
     thread_local Selector<Element> selector;
     const Element* row = contiguous_row(x, r, selector.gathered);
-    const auto& kept = selector.select(kernels, row, x.columns, top_t, domain, argument, r);
+    const auto& kept = selector.select_terms(kernels, row, x.columns, top_t, domain, argument, r);
     prefetch_row(x, r + 1);
     return kept;
 }

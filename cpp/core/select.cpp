@@ -97,6 +97,18 @@ auto Selector<Element>::select(const KernelTable& kernels, const Element* row, s
     return collector_.finish();
 }
 
+template <class Element>
+auto Selector<Element>::select_terms(const KernelTable& kernels, const Element* row, std::size_t n, std::size_t top_t,
+                                     Domain domain, const char* argument,
+                                     std::size_t row_number) -> const std::vector<Entry<Value>>& {
+    if (top_t > kSurveyLanes && n > kSurveyLanes) {
+        const auto& first = select(kernels, row, n, kBoundTerms, domain, argument, row_number);
+        return many_.complete(first, row, n, top_t);
+    }
+    select(kernels, row, n, top_t, domain, argument, row_number);
+    return collector_.with_rest_by_id(kBoundTerms);
+}
+
 template class Selector<std::uint16_t>;
 template class Selector<float>;
 template class Selector<double>;

@@ -29,6 +29,11 @@ class Selector {
     const std::vector<Entry<Value>>& select(const KernelTable& kernels, const Element* row, std::size_t n,
                                             std::size_t k, Domain domain, const char* argument, std::size_t row_number);
 
+    /// The top_t largest as a Query takes them: the kBoundTerms largest in this order, the others by column.
+    const std::vector<Entry<Value>>& select_terms(const KernelTable& kernels, const Element* row, std::size_t n,
+                                                  std::size_t top_t, Domain domain, const char* argument,
+                                                  std::size_t row_number);
+
     std::vector<Element> gathered;  // for rows that are not contiguous
 
   private:

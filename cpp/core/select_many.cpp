@@ -32,7 +32,9 @@ auto ManySelector<Element>::largest_key(const Element* row, std::size_t n, std::
     for (int shift = 8 * static_cast<int>(sizeof(Key)) - kPrefixBits;; shift -= kPrefixBits) {
         std::array<std::uint32_t, kPrefixes> counts{};
         const int above = shift + kPrefixBits;
-        const auto belongs = [&](Key key) { return above >= 8 * static_cast<int>(sizeof(Key)) || key >> above == prefix; };
+        const auto belongs = [&](Key key) {
+            return above >= 8 * static_cast<int>(sizeof(Key)) || key >> above == prefix;
+        };
         for (std::size_t i = 0; i < n; ++i) {
             const Key key = key_of(row[i]);
             if (belongs(key)) ++counts[key >> shift & (kPrefixes - 1)];
@@ -69,17 +71,45 @@ void ManySelector<Element>::sort() {
     }
 }
 
+// The k largest and perhaps some more, by column.
 template <class Element>
-auto ManySelector<Element>::select(const Element* row, std::size_t n, std::size_t k) -> const std::vector<Entry<Value>>& {
+void ManySelector<Element>::choose(const Element* row, std::size_t n, std::size_t k) {
     const Key last = k < n ? largest_key(row, n, k) : std::numeric_limits<Key>::max();
     chosen_.clear();
     for (std::size_t i = 0; i < n; ++i) {
         const Key key = key_of(row[i]);
         if (key <= last) chosen_.push_back({key, static_cast<std::int32_t>(i)});
     }
+}
+
+template <class Element>
+auto ManySelector<Element>::select(const Element* row, std::size_t n,
+                                   std::size_t k) -> const std::vector<Entry<Value>>& {
+    choose(row, n, k);
     sort();
     best_.resize(std::min(k, n));
     for (std::size_t i = 0; i < best_.size(); ++i) best_[i] = {value_of(row[chosen_[i].id]), chosen_[i].id};
+    return best_;
+}
+
+template <class Element>
+auto ManySelector<Element>::complete(const std::vector<Entry<Value>>& first, const Element* row, std::size_t n,
+                                     std::size_t k) -> const std::vector<Entry<Value>>& {
+    best_.resize(std::min(k, n));
+    std::copy(first.begin(), first.end(), best_.begin());
+    const auto by_rank = [](const Keyed& a, const Keyed& b) {
+        return a.key < b.key || (a.key == b.key && a.id < b.id);
+    };
+    choose(row, n, k);
+    sorted_ = chosen_;
+    const auto kth = sorted_.begin() + static_cast<std::ptrdiff_t>(best_.size() - 1);
+    if (k < n) std::nth_element(sorted_.begin(), kth, sorted_.end(), by_rank);
+    const Keyed last = *kth, before{key_of(row[first.back().id]), first.back().id};
+    std::size_t at = first.size();
+    for (const Keyed& one : chosen_) {
+        const bool belongs = by_rank(before, one) && (k >= n || !by_rank(last, one));
+        if (belongs) best_[at++] = {value_of(row[one.id]), one.id};
+    }
     return best_;
 }
 

@@ -20,6 +20,10 @@ class ManySelector {
     /// The k largest of row[0..n), which holds no NaN, ordered by (value descending, column ascending).
     const std::vector<Entry<Value>>& select(const Element* row, std::size_t n, std::size_t k);
 
+    /// The same ones, but after the given largest of them, `first`, the others by column.
+    const std::vector<Entry<Value>>& complete(const std::vector<Entry<Value>>& first, const Element* row, std::size_t n,
+                                              std::size_t k);
+
   private:
     // An unsigned integer that grows as the value falls.
     using Key = std::conditional_t<sizeof(Value) == 8, std::uint64_t, std::uint32_t>;
@@ -30,6 +34,7 @@ class ManySelector {
 
     static Key key_of(Element element);
     static Key largest_key(const Element* row, std::size_t n, std::size_t k);
+    void choose(const Element* row, std::size_t n, std::size_t k);
     void sort();
 
     std::vector<Keyed> chosen_, sorted_;

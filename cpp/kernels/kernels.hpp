@@ -98,10 +98,14 @@ struct KernelTable {
     // f has room for a multiple of 16 and its tail is set to zero. squared_length reads that padded f.
     void (*combine)(const double* weights, const std::uint32_t* rows, std::size_t n_terms, const float* embeddings,
                     std::size_t dimension, double* f);
+    // The same for many terms: float32 within runs of 32 terms, whose totals are added up in float64.
+    void (*combine_many)(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* embeddings,
+                         std::size_t dimension, double* f);
     double (*squared_length)(const double* f, std::size_t dimension);
 
     // Score. scores[lane] = sum_t weights[t] * block[stride * rows[t] + lane], in the order of t, in runs of 32 terms
-    // and of 32 runs; bit `lane` of the result says that scores[lane] >= floor. The plain form has rows[t] = t and stride 16.
+    // and of 32 runs; bit `lane` of the result says that scores[lane] >= floor. The plain form has rows[t] = t and
+    // stride 16.
     std::uint32_t (*score_block)(const float* weights, const std::uint32_t* rows, std::size_t n_terms,
                                  const float* block, std::size_t stride, float floor, float* scores);
     std::uint32_t (*score_plain_block)(const float* weights, std::size_t n_terms, const float* block, float floor,

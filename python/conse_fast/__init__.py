@@ -14,6 +14,7 @@ index; `top_k`, `convex_combination` and `cosine_rank` are its three steps.
 from __future__ import annotations
 
 from conse_fast import _core
+from conse_fast._facts import Plan
 from conse_fast._index import ConseIndex
 from conse_fast._names import Names
 from conse_fast._primitives import conse, convex_combination, cosine_rank, top_k
@@ -47,6 +48,7 @@ def max_threads() -> int:
 __all__ = [
     "ConseIndex",
     "Names",
+    "Plan",
     "Ranking",
     "__version__",
     "conse",

@@ -43,6 +43,14 @@ struct IndexInfo {
     std::string format_version, producer, checksum, scored_fraction, path;
 };
 
+/// How an index would rank. Scores depend on `from_table` alone; the rest decides which labels are scored.
+struct Plan {
+    bool from_table;           // T multiply-adds per label; else `dimension`, from the label embeddings
+    bool bounded;              // bounds decide which labels are scored; else all are, many images at a time
+    double expected_fraction;  // of the blocks of labels that a bounded search scores
+    std::string reason;
+};
+
 class Index {
   public:
     static Index build(const BuildInput& input, const BuildOptions& options, const Execution& execution = {});
@@ -67,6 +75,7 @@ class Index {
     void embed(const MatrixView& probabilities, std::size_t top_t, float* f, const Execution& execution = {}) const;
 
     IndexInfo info() const;
+    Plan plan(std::size_t top_t, std::size_t k) const;
     const std::int32_t* label_class() const;  // (n_labels)
     TextView class_names() const;
     TextView class_ids() const;

@@ -65,11 +65,18 @@ def _facts(facts: dict[str, Any], index: ConseIndex) -> list[tuple[str, str]]:
         ("label vectors", f"{facts['n_rows']:,} of {facts['dimension']} dimensions; labels without one never rank"),
         ("blocks", f"{facts['n_blocks']:,} of {facts['block_rows']} label vectors"),
         ("scored blocks", f"{facts['scored_fraction']:.1%} for the ten best labels, as measured when it was built"),
+        ("ranking", _plan(index)),
         *_examples(index),
         ("format", f"version {facts['format_version']}, safetensors"),
         ("made by", facts["producer"]),
         ("checksum", facts["checksum"]),
     ]
+
+
+def _plan(index: ConseIndex) -> str:
+    plan = index.plan()
+    how = "bounds, then" if plan.bounded else "every label,"
+    return f"{how} {plan.arithmetic}, for the 10 best labels of 10 classes: {plan.reason}"
 
 
 def _texts(facts: dict[str, Any], of: str) -> str:

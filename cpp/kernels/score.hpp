@@ -1,0 +1,122 @@
+// Bound and score: weighted sums whose lanes are labels, or blocks of labels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels.hpp"
+#include "lanes.hpp"
+
+namespace conse {
+namespace CONSE_TARGET_NAMESPACE {
+namespace {
+
+// Up to kRuns runs side by side: one chain of additions alone waits for itself, 460 of 3,600 ns a query from the
+// embeddings (300 dimensions). The last run may be shorter.
+template <bool kPlain, int kRuns>
+F32 score_runs(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
+               std::size_t stride, F32 total) {
+    F32 runs[kRuns];
+    for (F32& run : runs) run = F32::broadcast(0);
+    const auto add = [&](int run, std::size_t t) {
+        const float* row = block + stride * (kPlain ? t : rows[t]);
+        runs[run] = multiply_add(F32::broadcast(weights[t]), F32::load(row), runs[run]);
+    };
+    const std::size_t last = n_terms - (kRuns - 1) * kRunTerms;
+    for (std::size_t t = 0; t < last; ++t) {
+        for (int run = 0; run < kRuns; ++run) add(run, t + static_cast<std::size_t>(run) * kRunTerms);
+    }
+    for (std::size_t t = last; kRuns > 1 && t < kRunTerms; ++t) {
+        for (int run = 0; run < kRuns - 1; ++run) add(run, t + static_cast<std::size_t>(run) * kRunTerms);
+    }
+    for (const F32& run : runs) total = total + run;
+    return total;
+}
+
+// Up to kRunTerms runs.
+template <bool kPlain>
+F32 score_run_of_runs(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
+                      std::size_t stride) {
+    F32 total = F32::broadcast(0);
+    for (std::size_t t = 0; t < n_terms; t += 4 * kRunTerms) {
+        const std::size_t left = n_terms - t;
+        const float* columns = kPlain ? block + stride * t : block;
+        const std::uint32_t* own_rows = kPlain ? nullptr : rows + t;
+        if (left > 3 * kRunTerms) {
+            const std::size_t n = left < 4 * kRunTerms ? left : 4 * kRunTerms;
+            total = score_runs<kPlain, 4>(weights + t, own_rows, n, columns, stride, total);
+        } else if (left > 2 * kRunTerms) {
+            total = score_runs<kPlain, 3>(weights + t, own_rows, left, columns, stride, total);
+        } else if (left > kRunTerms) {
+            total = score_runs<kPlain, 2>(weights + t, own_rows, left, columns, stride, total);
+        } else {
+            total = score_runs<kPlain, 1>(weights + t, own_rows, left, columns, stride, total);
+        }
+    }
+    return total;
+}
+
+template <bool kPlain>
+std::uint32_t score(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
+                    std::size_t stride, float floor, float* scores) {
+    constexpr std::size_t kTerms = kRunTerms * kRunTerms;
+    F32 total = F32::broadcast(0);
+    for (std::size_t t = 0; t < n_terms; t += kTerms) {
+        const std::size_t n = n_terms - t < kTerms ? n_terms - t : kTerms;
+        total = total + score_run_of_runs<kPlain>(weights + t, kPlain ? nullptr : rows + t, n,
+                                                  kPlain ? block + stride * t : block, stride);
+    }
+    total.store(scores);
+    return at_least(total, F32::broadcast(floor));
+}
+
+std::uint32_t score_block(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
+                          std::size_t stride, float floor, float* scores) {
+    return score<false>(weights, rows, n_terms, block, stride, floor, scores);
+}
+
+std::uint32_t score_plain_block(const float* weights, std::size_t n_terms, const float* block, float floor,
+                                float* scores) {
+    return score<true>(weights, nullptr, n_terms, block, kBlockRows, floor, scores);
+}
+
+void bound_tile(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const std::int16_t* tile,
+                std::size_t stride, float step, float* bounds) {
+    F32 low = F32::broadcast(0), high = low;
+    for (std::size_t t = 0; t < n_terms; ++t) {
+        const std::int16_t* row = tile + stride * rows[t];
+        const F32 weight = F32::broadcast(weights[t] * step);
+        low = multiply_add(weight, F32::load(row), low);
+        high = multiply_add(weight, F32::load(row + 16), high);
+    }
+    low.store(bounds);
+    high.store(bounds + 16);
+}
+
+std::uint32_t best_lane(const float* bounds, float* best) {
+    const F32 low = F32::load(bounds), high = F32::load(bounds + 16);
+    *best = largest(max(low, high));
+    const F32 lowest = F32::broadcast(*best);
+    const std::uint32_t mask = at_least(low, lowest) | at_least(high, lowest) << 16;
+    return mask == 0 ? 0 : static_cast<std::uint32_t>(__builtin_ctz(mask));
+}
+
+// The place of a lane is the number of lanes that beat it: no branch depends on a bound.
+std::uint32_t order_lanes(const float* bounds, float floor, std::uint8_t* lanes) {
+    const F32 low = F32::load(bounds), high = F32::load(bounds + 16);
+    const F32 lowest = F32::broadcast(floor > -__FLT_MAX__ ? floor : -__FLT_MAX__);
+    const std::uint32_t mask = at_least(low, lowest) | at_least(high, lowest) << 16;
+    for (std::uint32_t left = mask; left != 0; left &= left - 1) {
+        const auto lane = static_cast<std::uint32_t>(__builtin_ctz(left));
+        const F32 own = F32::broadcast(bounds[lane]);
+        const std::uint32_t not_above = at_least(own, low) | at_least(own, high) << 16;
+        const std::uint32_t not_below = at_least(low, own) | at_least(high, own) << 16;
+        const std::uint32_t before = not_below & (~not_above | ((1u << lane) - 1)) & mask;
+        lanes[__builtin_popcount(before)] = static_cast<std::uint8_t>(lane);
+    }
+    return static_cast<std::uint32_t>(__builtin_popcount(mask));
+}
+
+}  // namespace
+}  // namespace CONSE_TARGET_NAMESPACE
+}  // namespace conse

@@ -1,0 +1,155 @@
+// Select: a floor that the k largest values of a row reach, and the columns that reach it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "half.hpp"
+#include "kernels.hpp"
+#include "lanes.hpp"
+
+namespace conse {
+namespace CONSE_TARGET_NAMESPACE {
+namespace {
+
+// What an element of a row becomes when it is compared.
+template <class Element>
+struct Compared {
+    using Value = float;
+    using Lanes = F32;
+};
+template <>
+struct Compared<double> {
+    using Value = double;
+    using Lanes = F64;
+};
+
+float value_of(std::uint16_t bits) {
+    return half_to_float(bits);
+}
+float value_of(float x) {
+    return x;
+}
+double value_of(double x) {
+    return x;
+}
+
+template <class Value>
+Value infinity() {
+    return static_cast<Value>(__builtin_inff());
+}
+
+// The k-th largest of 16 kParts values: the largest that k of them are not below.
+template <int kParts, class Lanes, class Value>
+Value kth_largest(const Lanes* values, std::size_t k) {
+    Value each[16 * kParts], kth = -infinity<Value>();
+    for (int part = 0; part < kParts; ++part) values[part].store(each + 16 * part);
+    for (const Value value : each) {
+        const Lanes candidate = Lanes::broadcast(value);
+        std::size_t n_at_least = 0;
+        for (int part = 0; part < kParts; ++part) {
+            n_at_least += static_cast<std::size_t>(__builtin_popcount(at_least(values[part], candidate)));
+        }
+        kth = n_at_least >= k && value > kth ? value : kth;
+    }
+    return kth;
+}
+
+// Of 64 groups' maxima, or of 32 for few k: 12 values pass instead of 11 with k = 10, for half the comparisons.
+template <class Lanes, class Value>
+Value floor_of(const Lanes* largest, std::size_t k) {
+    if (k > kSurveyLanes) return -infinity<Value>();
+    if (k > 16) return kth_largest<4, Lanes, Value>(largest, k);
+    const Lanes halves[2] = {max(largest[0], largest[2]), max(largest[1], largest[3])};
+    return kth_largest<2, Lanes, Value>(halves, k);
+}
+
+template <class Element>
+void survey(const Element* row, std::size_t n, std::size_t k, Survey<typename Compared<Element>::Value>* result) {
+    using Value = typename Compared<Element>::Value;
+    using Lanes = typename Compared<Element>::Lanes;
+    Lanes largest[4], smallest = Lanes::broadcast(infinity<Value>()), total = Lanes::broadcast(0);
+    for (Lanes& lanes : largest) lanes = Lanes::broadcast(-infinity<Value>());
+    std::size_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        Lanes x[4];
+        for (int part = 0; part < 4; ++part) {
+            x[part] = Lanes::load(row + i + 16 * part);
+            largest[part] = max(largest[part], x[part]);
+        }
+        // One step of each chain for 64 columns: with one for 16 the additions' latency took longer than reading.
+        smallest = min(smallest, min(min(x[0], x[1]), min(x[2], x[3])));
+        total = total + ((x[0] + x[1]) + (x[2] + x[3]));
+    }
+    for (std::size_t part = 0; i + 16 <= n; i += 16, ++part) {
+        const Lanes x = Lanes::load(row + i);
+        largest[part] = max(largest[part], x);
+        smallest = min(smallest, x);
+        total = total + x;
+    }
+    Value small[16], last[64], sum_of_all = sum(total);
+    smallest.store(small);
+    for (int lane = 1; lane < 16; ++lane) small[0] = small[lane] < small[0] ? small[lane] : small[0];
+    for (Value& lane : last) lane = -infinity<Value>();
+    for (; i < n; ++i) {
+        const Value x = last[i % 64] = value_of(row[i]);
+        small[0] = x < small[0] ? x : small[0];
+        sum_of_all += x;
+    }
+    for (int part = 0; part < 4; ++part) largest[part] = max(largest[part], Lanes::load(last + 16 * part));
+    result->minimum = small[0];
+    result->finite = sum_of_all - sum_of_all == 0;  // NaN from the first NaN or infinity on
+    result->floor = floor_of<Lanes, Value>(largest, k);
+}
+
+template <class Element>
+void survey_weights(const Element* row, std::size_t n, std::size_t k, WeightSurvey* result) {
+    F32 largest[4];
+    for (F32& lanes : largest) lanes = F32::broadcast(0);
+    std::size_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        for (int part = 0; part < 4; ++part) {
+            largest[part] = max_bits(largest[part], F32::load(row + i + 16 * part));
+        }
+    }
+    for (int part = 0; i < n; i += 16, ++part) {
+        largest[part] = max_bits(largest[part], n - i < 16 ? F32::load_first(row + i, n - i) : F32::load(row + i));
+    }
+    F32 most = max_bits(max_bits(largest[0], largest[1]), max_bits(largest[2], largest[3]));
+    float lanes[16];
+    std::uint32_t bits[16], most_bits = 0;
+    most.store(lanes);
+    __builtin_memcpy(bits, lanes, sizeof bits);
+    for (const std::uint32_t b : bits) most_bits = b > most_bits ? b : most_bits;
+    result->valid = most_bits < 0x7f800000u;  // infinity
+    result->floor = floor_of<F32, float>(largest, k);
+}
+
+template <class Element>
+std::size_t collect(const Element* row, std::size_t begin, std::size_t end, typename Compared<Element>::Value floor,
+                    std::uint32_t* ids) {
+    using Lanes = typename Compared<Element>::Lanes;
+    const Lanes lowest = Lanes::broadcast(floor);
+    std::size_t found = 0;
+    for (std::size_t i = begin; i < end; i += 64) {
+        std::uint64_t mask = 0;
+        for (std::size_t part = 0; part < 4; ++part) {
+            const std::size_t at = i + 16 * part;
+            if (at + 16 <= end) {
+                mask |= static_cast<std::uint64_t>(at_least(Lanes::load(row + at), lowest)) << (16 * part);
+            } else if (at < end) {
+                const std::uint32_t valid = (1u << (end - at)) - 1;
+                const std::uint32_t bits = at_least(Lanes::load_first(row + at, end - at), lowest) & valid;
+                mask |= static_cast<std::uint64_t>(bits) << (16 * part);
+            }
+        }
+        for (; mask != 0; mask &= mask - 1) {
+            ids[found++] = static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(__builtin_ctzll(mask));
+        }
+    }
+    return found;
+}
+
+}  // namespace
+}  // namespace CONSE_TARGET_NAMESPACE
+}  // namespace conse
