@@ -13,12 +13,12 @@ namespace {
 constexpr std::size_t kQueriesPerBatch = 1024;
 // With many results per query fewer queries make a batch: the most that a thread then keeps, 8 MB.
 constexpr std::size_t kEntriesPerBatch = 1 << 20;
-// Packed labels that the strips of queries run over: they stay in an L2 cache of 512 KB and more. 256 KB to 1 MB make
-// no difference where it has 2 MB.
-constexpr std::size_t kChunkBytes = 256 << 10;
-constexpr std::size_t kMostLabels = 512;
-// Few queries run over so few labels that these stay in the L1 cache.
-constexpr std::size_t kFewQueries = 8, kFewLabels = 32;
+// Packed labels that the strips of queries run over: they stay in an L2 cache of 512 KB and more. 256 to 512 KB make no
+// difference where it has 2 MB.
+constexpr std::size_t kChunkBytes = 384 << 10;
+constexpr std::size_t kMostLabels = 528;
+// Few queries run over so few labels that these stay in the L1 cache: three tiles, as many as are scored at once.
+constexpr std::size_t kFewQueries = 8, kFewLabels = 48;
 
 // How the (query, label) pairs of a batch are cut into tasks: chunks of labels, times groups of queries when there are
 // too few chunks for the threads. Cuts change nothing but the time.

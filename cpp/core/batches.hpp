@@ -30,7 +30,7 @@ struct DenseRanking {
     std::function<void(std::size_t q, const std::vector<Entry<float>>& best)> write;
 };
 
-/// Rankers are given labels in multiples of 32, but for the last ones.
+/// Rankers are given labels in multiples of 16, but for the last ones.
 void rank_in_batches(const Directions& directions, const DenseRanking& ranking, const Execution& execution);
 
 }  // namespace conse

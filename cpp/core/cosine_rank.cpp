@@ -47,6 +47,19 @@ void require_lengths(const char* argument, const double* lengths, std::size_t co
     }
 }
 
+// `unit` is scratch.
+void read_query(const MatrixView& queries, std::size_t q, const double* lengths, std::vector<double>& unit,
+                Directions& directions) {
+    const double length = read_unit_row(queries, q, "queries", unit.data());
+    const double given = lengths ? lengths[q] : length;
+    if (length == 0 || given == 0) return;
+    const double scale = lengths ? length / given : 1;
+    if (scale > 1e30) refuse_length("query_lengths", q, given, length);
+    directions.kinds[q] = scale <= kLongestQuery ? Directions::kUsual : Directions::kExtreme;
+    float* out = directions[q];
+    for (std::size_t d = 0; d < unit.size(); ++d) out[d] = static_cast<float>(unit[d] * scale);
+}
+
 }  // namespace
 
 void cosine_rank(const MatrixView& queries, const MatrixView& labels, const Lengths& lengths,
@@ -56,18 +69,11 @@ void cosine_rank(const MatrixView& queries, const MatrixView& labels, const Leng
     require_lengths("query_lengths", lengths.queries, queries.rows);
     require_lengths("label_lengths", lengths.labels, labels.rows);
     Directions directions(queries.rows, queries.columns);
-    std::vector<double> unit(queries.columns);
-    for (std::size_t q = 0; q < queries.rows; ++q) {
-        const double length = read_unit_row(queries, q, "queries", unit.data());
-        const double given = lengths.queries ? lengths.queries[q] : length;
-        const double scale = lengths.queries && given != 0 ? length / given : 1;
-        if (length != 0 && given != 0) {
-            directions.kinds[q] = scale <= kLongestQuery ? Directions::kUsual : Directions::kExtreme;
-        }
-        float* out = directions[q];
-        for (std::size_t d = 0; d < unit.size(); ++d) out[d] = static_cast<float>(unit[d] * scale);
-        if (scale > 1e30) refuse_length("query_lengths", q, given, length);
-    }
+    const Work work{queries.rows, 0.005 * static_cast<double>(queries.columns)};
+    parallel_for(work, stage(execution, 0, 0), [&](std::size_t begin, std::size_t end) {
+        std::vector<double> unit(queries.columns);
+        for (std::size_t q = begin; q < end; ++q) read_query(queries, q, lengths.queries, unit, directions);
+    });
     rank_directions(directions, {"label_matrix", labels, lengths.labels}, ranking, execution);
 }
 

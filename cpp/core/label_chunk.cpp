@@ -58,11 +58,13 @@ void LabelChunk::make_factors(std::size_t end) {
 
 void LabelChunk::correct_factor(std::size_t i) {
     float& factor = factors_.data()->lanes[i];
+    const double squares = squared_lengths_[i];
     bool usual = !std::isnan(factor);
     if (labels_.lengths != nullptr) {
-        const double length = std::sqrt(squared_lengths_[i]), inverse = 1 / labels_.lengths[begin_ + i];
-        usual = (usual || length == 0) && inverse >= kLeastFactor && inverse <= kLargestFactor;
-        usual = usual && length * inverse <= kLargestFactor;  // leaves 1e7 for queries longer than 1
+        constexpr double kLargestSquare = kLargestFactor * kLargestFactor;  // leaves 1e7 for queries longer than 1
+        const double inverse = 1 / labels_.lengths[begin_ + i];
+        usual = (usual || squares == 0) && inverse >= kLeastFactor && inverse <= kLargestFactor &&
+                squares * inverse * inverse <= kLargestSquare;
         factor = usual ? static_cast<float>(inverse) : std::numeric_limits<float>::quiet_NaN();
     }
     if (!usual && !is_zero(begin_ + i)) extremes_.push_back(begin_ + i);

@@ -105,7 +105,7 @@ auto Selector<Element>::select_terms(const KernelTable& kernels, const Element* 
         const auto& first = select(kernels, row, n, kBoundTerms, domain, argument, row_number);
         return many_.complete(first, row, n, top_t);
     }
-    select(kernels, row, n, top_t, domain, argument, row_number);
+    select(kernels, row, n, std::min(top_t, n), domain, argument, row_number);
     return collector_.with_rest_by_id(kBoundTerms);
 }
 

@@ -6,8 +6,8 @@
 namespace conse {
 namespace {
 
-// Queries that the kernels are given at a time: twice as many as they score at once, few enough for their scores to
-// stay in the L1 cache.
+// Queries that the kernels are given at a time: a multiple of the 3, 6 or 8 that they score at once, few enough for
+// their scores to stay in the cache.
 constexpr std::size_t kQueriesPerStrip = 24;
 
 }  // namespace

@@ -44,6 +44,7 @@ void load_square(const Element* const* rows, std::size_t d, NativeF32* columns) 
     columns[0] = NativeF32::load(rows[0] + d);
 }
 
+// Tiles and queries that are scored at once.
 constexpr int kScoreTiles = 1, kScoreQueries = 2;
 
 }  // namespace
