@@ -36,7 +36,8 @@ macro(conse_add_x86_level level header fused)
   endif()
 endmacro()
 
-conse_add_kernels(generic native_generic.hpp false)
+# The last resort, for CPUs that are none of the others: -O3 makes it three times as large.
+conse_add_kernels(generic native_generic.hpp false -O2)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(v2 -msse4.2 -mpopcnt -mcx16)
   set(v3 ${v2} -mavx2 -mfma -mf16c -mbmi -mbmi2 -mlzcnt -mmovbe)
