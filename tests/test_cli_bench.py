@@ -64,6 +64,7 @@ def test_json(here):
     assert found["targets"] == list(cf.targets())
     assert found["cpu"] == bench_report.cpu_name() != ""
     assert found["n_cpus"] >= 1
+    assert found["load"] >= 0
     assert found["images"] == "the 40 of probabilities.npy"
     assert (found["k"], found["top_t"]) == (10, 10)
     assert found["index"].pop("nbytes") > 1000
@@ -168,6 +169,16 @@ def test_made_up_images_are_called_so(here):
     assert result.exit_code == 0, result.stderr
     assert "made up, like the demo's photos; --probabilities FILE takes yours" in " ".join(result.stdout.split())
     assert "index.safetensors" in result.stdout
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.1, False), (2.0, True)])
+def test_a_busy_machine_is_told(here, monkeypatch, share, told):
+    load = share * bench_report.n_cpus()
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    result = run("bench", "index.safetensors", *QUICK)
+    assert result.exit_code == 0, result.stderr
+    assert f"load {load:.1f} before it began" in " ".join(result.stdout.split())
+    assert ("other programs are at work" in result.stdout) == told
 
 
 def test_calls_that_take_too_long_are_told(here, monkeypatch):

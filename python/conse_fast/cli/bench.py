@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ class Result:
         timings: Calls with the kernels in use, by batch and threads.
         target_timings: Calls on one thread with each set of kernels, best first.
         left_out: Kinds of calls of which not even one would have ended in time.
+        load: Processes that wanted a CPU in the minute before, on average.
     """
 
     subject: Subject
@@ -41,6 +43,7 @@ class Result:
     timings: list[Timing]
     target_timings: list[Timing]
     left_out: list[Case]
+    load: float
 
 
 def _seconds(ctx: click.Context, parameter: click.Parameter, value: float) -> float:
@@ -111,6 +114,7 @@ def run(
 ) -> Result:
     """Does the measuring."""
     target = conse_fast.target()  # an unknown one is told before any work
+    load = os.getloadavg()[0]
     with open_subject(index, probabilities, n_threads) as subject, ProgressBar("measuring") as progress:
         k = min(k, subject.index.n_labels)
         limits = _limits(n_threads)
@@ -129,6 +133,7 @@ def run(
         [timings[case] for case in cases if case in timings],
         [timings[case] for case in of_targets if case in timings],
         [case for case in wanted if case not in timings],
+        load,
     )
 
 

@@ -19,6 +19,8 @@ from conse_fast.cli.tables import new_table, print_section
 from conse_fast.cli.terminal import bytes_text, version_text
 from conse_fast.cli.timing import Case, Timing
 
+_BUSY_SHARE = 0.5  # of the CPUs
+
 
 def print_report(screen: Console, result: Result) -> None:
     """Prints the machine, its limits and the times."""
@@ -39,6 +41,7 @@ def as_dict(result: Result) -> dict[str, Any]:
         "version": conse_fast.__version__,
         "cpu": cpu_name(),
         "n_cpus": n_cpus(),
+        "load": result.load,
         "target": result.limits[1].target,
         "targets": list(conse_fast.targets()),
         "index": {
@@ -118,6 +121,7 @@ def _facts(result: Result) -> Table:
     table.add_column(overflow="fold")
     for name, value in (
         ("CPU", f"{cpu_name()}, {_count(n_cpus(), 'CPU')} for this process"),
+        ("load", _load(result)),
         ("targets", ", ".join(conse_fast.targets())),
         ("index", "the labels of the demo" if index.path is None else index.path),
         ("", f"{index.n_classes:,} classes, {index.n_labels:,} labels of {index.dimension} dimensions"),
@@ -127,6 +131,12 @@ def _facts(result: Result) -> Table:
     ):
         table.add_row(name, Text(value))
     return table
+
+
+def _load(result: Result) -> str:
+    text = f"{result.load:.1f} before it began"
+    is_busy = result.load > _BUSY_SHARE * n_cpus()
+    return f"{text}: other programs are at work and make all of this slower" if is_busy else text
 
 
 def _limits(result: Result) -> Table:
