@@ -99,8 +99,8 @@ def made_up_images(index: ConseIndex, count: int) -> npt.NDArray[np.float32]:
 
     As there, the most probable class has from a quarter to all of the probability, and the next ones share the rest
     about like t^-1.7. Of all classes in the order of nearness to the first one, the next ones stand at u^5 of their
-    number, u uniform: half of them among the nearest 3 %. Ranking these takes 1.3 times as long as ranking the photos,
-    with the demo's embeddings and with others of 300 dimensions.
+    number, u uniform: half of them among the nearest 3 %. Ranking these takes about 1.3 times as long as ranking the
+    photos, with the demo's embeddings and with others of 300 dimensions.
     """
     n_classes = index.n_classes
     rng = np.random.default_rng(0)
