@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <memory>
 
 #include <sys/mman.h>
@@ -20,16 +21,19 @@ constexpr std::size_t kMostMegabytes = 16'384;
 
 // 200 kB, whole cache lines: read in some 10 microseconds. As many as make a megabyte.
 constexpr std::size_t kPieceFloats = 50'000, kPiecesPerMegabyte = 5;
-// Enough for a piece to be a chunk of its own, whatever it really takes.
-constexpr double kMicrosecondsPerPiece = 20;
+// Enough for a piece to be handed out by itself, whatever it really takes.
+constexpr double kMicrosecondsPerChunk = 20;
+// Between two checkpoints, a tenth of a second on a slow machine. Not less: at each all threads wait for the last.
+constexpr std::size_t kPiecesAtOnce = 128 * kPiecesPerMegabyte;
 
 // A round writes the buffer, reads it for the first time and reads it again.
-constexpr int kRounds = 5, kPassesPerRound = 3;
-constexpr double kReadingSeconds = 1;   // no round begins later
+constexpr int kRounds = 5;
+constexpr double kReadingSeconds = 0.3, kMostReadingSeconds = 1;
 constexpr double kReadingShare = 0.75;  // of what a checkpoint is told
 
 constexpr std::size_t kRoundsOfMultiplyAdds = 4'000;  // 10 to 20 microseconds
-constexpr double kMultiplyAddSeconds = 0.2, kMultiplyAddPassSeconds = 0.01;
+// Short passes, since on a busy machine no long one is left alone; long enough for waking threads not to count.
+constexpr double kMultiplyAddSeconds = 0.2, kMultiplyAddPassSeconds = 0.002;
 
 class Stopwatch {
   public:
@@ -50,34 +54,57 @@ std::shared_ptr<Image> allocate_like_numpy(std::size_t size) {
 }
 
 void measure_reading(std::size_t megabytes, const Execution& execution, Limits& limits) {
-    const Work pieces{megabytes * kPiecesPerMegabyte, kMicrosecondsPerPiece};
-    const std::size_t size = pieces.items * kPieceFloats * sizeof(float);
+    const std::size_t n_pieces = megabytes * kPiecesPerMegabyte, size = n_pieces * kPieceFloats * sizeof(float);
     const std::shared_ptr<Image> buffer = allocate_like_numpy(size);
     float* values = reinterpret_cast<float*>(buffer->data());
-    int n_passes = 0;
-    const auto bytes_per_second = [&](const auto& body) {
-        constexpr double kShare = kReadingShare / (kRounds * kPassesPerRound);
-        const Execution within = stage(execution, kShare * n_passes, kShare * (n_passes + 1));
-        ++n_passes;
-        const Stopwatch stopwatch;
-        parallel_for(pieces, within, [&](std::size_t begin, std::size_t end) {
-            body(values + begin * kPieceFloats, (end - begin) * kPieceFloats);
-        });
-        return static_cast<double>(size) / stopwatch.seconds();
-    };
-    const auto write = [&](float* begin, std::size_t n) { std::fill_n(begin, n, static_cast<float>(n_passes)); };
-    const auto read = [](const float* begin, std::size_t n) { kernels().read(begin, n); };
     const Stopwatch stopwatch;
-    for (int round = 0; round < kRounds && (round == 0 || stopwatch.seconds() < kReadingSeconds); ++round) {
+    const auto check = [&] {
+        const double share = std::min(1.0, stopwatch.seconds() / kMostReadingSeconds);
+        if (execution.checkpoint) execution.checkpoint(kReadingShare * share);
+    };
+    const auto bytes_per_second = [&](const auto& body) {
+        check();
+        const Stopwatch pass;
+        for (std::size_t first = 0; first < n_pieces; first += kPiecesAtOnce) {
+            if (first > 0) check();
+            const Work work{std::min(kPiecesAtOnce, n_pieces - first), kMicrosecondsPerChunk};
+            parallel_for(work, {limits.n_threads, {}}, [&](std::size_t begin, std::size_t end) {
+                body(values + (first + begin) * kPieceFloats, (end - begin) * kPieceFloats);
+            });
+        }
+        return static_cast<double>(size) / pass.seconds();
+    };
+    int n_rounds = 0;
+    const auto write = [&](float* begin, std::size_t n) { std::fill_n(begin, n, static_cast<float>(n_rounds)); };
+    const auto read = [](const float* begin, std::size_t n) { kernels().read(begin, n); };
+    do {
         bytes_per_second(write);
         const double first = bytes_per_second(read), second = bytes_per_second(read);
         limits.read_once_bytes_per_second = std::max(limits.read_once_bytes_per_second, first);
         limits.bandwidth_bytes_per_second = std::max({limits.bandwidth_bytes_per_second, first, second});
+        ++n_rounds;
+    } while (stopwatch.seconds() < kReadingSeconds ||
+             (n_rounds < kRounds && stopwatch.seconds() < kMostReadingSeconds));
+}
+
+std::size_t chunk_of_multiply_adds() {
+    float total;
+    return kernels().multiply_adds(kRoundsOfMultiplyAdds, 1, &total);
+}
+
+double seconds_per_chunk() {
+    double least = std::numeric_limits<double>::infinity();
+    for (int i = 0; i < 20; ++i) {
+        const Stopwatch stopwatch;
+        chunk_of_multiply_adds();
+        least = std::min(least, stopwatch.seconds());
     }
+    return least;
 }
 
 void measure_multiply_adds(const Execution& execution, Limits& limits) {
-    std::size_t n_chunks = 8 * static_cast<std::size_t>(limits.n_threads);
+    const double chunks_per_thread = std::max(1.0, kMultiplyAddPassSeconds / seconds_per_chunk());
+    const std::size_t n_chunks = static_cast<std::size_t>(limits.n_threads * chunks_per_thread);
     const Stopwatch stopwatch;
     for (double elapsed = 0; elapsed < kMultiplyAddSeconds; elapsed = stopwatch.seconds()) {
         if (execution.checkpoint) {
@@ -85,14 +112,12 @@ void measure_multiply_adds(const Execution& execution, Limits& limits) {
         }
         std::atomic<std::size_t> done{0};
         const Stopwatch pass;
-        parallel_for({n_chunks, 20}, {limits.n_threads, {}}, [&](std::size_t begin, std::size_t end) {
-            float total;
-            for (std::size_t i = begin; i < end; ++i) done += kernels().multiply_adds(kRoundsOfMultiplyAdds, 1, &total);
-        });
-        const double seconds = pass.seconds();
-        limits.multiply_adds_per_second =
-            std::max(limits.multiply_adds_per_second, static_cast<double>(done) / seconds);
-        if (seconds < kMultiplyAddPassSeconds) n_chunks *= 2;  // waking the threads must not count
+        parallel_for({n_chunks, kMicrosecondsPerChunk}, {limits.n_threads, {}},
+                     [&](std::size_t begin, std::size_t end) {
+                         for (std::size_t i = begin; i < end; ++i) done += chunk_of_multiply_adds();
+                     });
+        const double per_second = static_cast<double>(done) / pass.seconds();
+        limits.multiply_adds_per_second = std::max(limits.multiply_adds_per_second, per_second);
     }
 }
 
@@ -102,7 +127,7 @@ Limits measure_limits(std::size_t megabytes, const Execution& execution) {
     if (megabytes < 1 || megabytes > kMostMegabytes) {
         invalid_argument("megabytes must be between 1 and ", kMostMegabytes, ", got ", megabytes);
     }
-    const int n_threads = threads_for({megabytes * kPiecesPerMegabyte, kMicrosecondsPerPiece}, execution);
+    const int n_threads = threads_for({megabytes * kPiecesPerMegabyte, kMicrosecondsPerChunk}, execution);
     Limits limits{0, 0, 0, n_threads, current_target()};
     measure_reading(megabytes, execution, limits);
     measure_multiply_adds(execution, limits);

@@ -28,9 +28,9 @@ class Limits(NamedTuple):
 
 
 def measure_limits(n_threads: int | None = None, *, megabytes: int = 256) -> Limits:
-    """Measures how fast this machine reads memory and multiplies, in about half a second and at most two.
+    """Measures how fast this machine reads memory and multiplies, in about half a second.
 
-    Other programs that run meanwhile make it slower. Ctrl-C stops it.
+    Other programs that run meanwhile make it slower. A buffer of gigabytes takes several seconds; Ctrl-C stops it.
 
     Args:
         n_threads: At most so many threads; None: `conse_fast.max_threads`.

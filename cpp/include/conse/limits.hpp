@@ -17,8 +17,8 @@ struct Limits {
     std::string target;
 };
 
-/// Measures for about half a second, at most two, with a buffer of so many million bytes (1 to 16384). A buffer that
-/// fits into the caches measures them.
+/// Measures with a buffer of so many million bytes (1 to 16384), for about half a second, or several for a buffer of
+/// gigabytes. One that fits into the caches measures them.
 Limits measure_limits(std::size_t megabytes = 256, const Execution& execution = {});
 
 }  // namespace conse
