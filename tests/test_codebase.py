@@ -183,8 +183,8 @@ def test_optional_libraries_are_imported_where_they_are_used(path):
 
 def test_what_the_package_offers():
     offered = {
-        *("ConseIndex", "Names", "Ranking", "conse", "convex_combination", "cosine_rank"),
-        *("max_threads", "target", "targets", "top_k"),
+        *("ConseIndex", "Limits", "Names", "Ranking", "conse", "convex_combination", "cosine_rank"),
+        *("max_threads", "measure_limits", "target", "targets", "top_k"),
     }
     assert offered <= set(cf.__all__)
     for name in cf.__all__:

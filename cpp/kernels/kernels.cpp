@@ -12,6 +12,7 @@
 #include CONSE_TARGET_HEADER
 #include "combine.hpp"
 #include "dense.hpp"
+#include "limits.hpp"
 #include "score.hpp"
 #include "select.hpp"
 
@@ -51,6 +52,8 @@ const KernelTable CONSE_TABLE = {
     CONSE_TARGET_NAMESPACE::invert_lengths,
     CONSE_TARGET_NAMESPACE::scale,
     CONSE_TARGET_NAMESPACE::score_queries,
+    CONSE_TARGET_NAMESPACE::read,
+    CONSE_TARGET_NAMESPACE::multiply_adds,
 };
 
 }  // namespace conse

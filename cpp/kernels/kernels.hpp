@@ -142,6 +142,12 @@ struct KernelTable {
     // scores (queries, tiles, 16): products over d ascending, in runs of 32 terms and of 32 runs, times the label's
     // factor. Bit `lane` of masks (queries, tiles) says that the score reaches the query's floor.
     void (*score_queries)(const DenseQueries& queries, const DenseTiles& tiles, float* scores, std::uint16_t* masks);
+
+    // Limits of the machine. read: the largest of n values (a multiple of 16, not 0), each of them loaded once.
+    // multiply_adds: `rounds` rounds of many chains x + one * one in registers; returns how many multiply-adds
+    // that was. *total adds up all chains, so that none can be left out: with one = 1 each adds 1 to it.
+    float (*read)(const float* values, std::size_t n);
+    std::size_t (*multiply_adds)(std::size_t rounds, float one, float* total);
 };
 
 }  // namespace conse

@@ -16,6 +16,7 @@ from __future__ import annotations
 from conse_fast import _core
 from conse_fast._facts import Plan
 from conse_fast._index import ConseIndex
+from conse_fast._limits import Limits, measure_limits
 from conse_fast._names import Names
 from conse_fast._primitives import conse, convex_combination, cosine_rank, top_k
 from conse_fast._ranking import Ranking
@@ -47,6 +48,7 @@ def max_threads() -> int:
 
 __all__ = [
     "ConseIndex",
+    "Limits",
     "Names",
     "Plan",
     "Ranking",
@@ -55,6 +57,7 @@ __all__ = [
     "convex_combination",
     "cosine_rank",
     "max_threads",
+    "measure_limits",
     "target",
     "targets",
     "top_k",

@@ -178,6 +178,30 @@ CONSE_TEST(combination, "kernels.combine and squared_length equal plain float64"
     });
 }
 
+CONSE_TEST(reading, "kernels.read finds the largest wherever it lies and never reads past the end") {
+    testing::for_each_target([] {
+        for (const std::size_t n : {16, 112, 128, 144, 400}) {
+            auto values = testing::random_floats(n, 12);
+            for (std::size_t place = 0; place < n; place += 3) {
+                values[place] = static_cast<float>(100 + place);
+                CHECK(kernels().read(testing::exactly(values).get(), n) == values[place]);
+            }
+        }
+    });
+}
+
+CONSE_TEST(multiply_adds, "kernels.multiply_adds does as many as it says") {
+    testing::for_each_target([] {
+        float before, after;
+        CHECK(kernels().multiply_adds(0, 1, &before) == 0);
+        for (const std::size_t rounds : {1, 2, 3, 1000}) {
+            const std::size_t count = kernels().multiply_adds(rounds, 1, &after);
+            CHECK(count > rounds && count % rounds == 0);
+            CHECK(after == before + static_cast<float>(count));
+        }
+    });
+}
+
 CONSE_TEST(same_bits, "kernels.all targets with FMA give the same bits") {
     const std::size_t dimension = 301;
     const auto embeddings = testing::random_floats(40 * dimension, 9), weights = testing::random_floats(40, 10);

@@ -4,6 +4,7 @@
 #include "conse/error.hpp"
 #include "conse/execution.hpp"
 #include "conse/index.hpp"
+#include "conse/limits.hpp"
 #include "conse/matrix_view.hpp"
 #include "conse/primitives.hpp"
 #include "conse/target.hpp"

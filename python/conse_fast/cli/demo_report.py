@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import numpy as np
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 import conse_fast
 from conse_fast.cli.demo import Result
+from conse_fast.cli.tables import new_table, print_section
 from conse_fast.cli.terminal import seconds_text, version_text
 from conse_fast.demo import SEEN, UNSEEN, LabelEmbeddings
 
 _N_CLASSES_SHOWN = 3
 _N_LABELS_SHOWN = 5
 _HITS_AT = (1, 5, 10, 20)
-_WIDTH = 100  # longer lines are hard to read
 
 
 def print_report(screen: Console, result: Result, n_photos: int, n_threads: int | None) -> None:
     """Prints the labels, some photos, the hits of all photos and the times."""
-    _print(screen, version_text(n_threads), _about_labels(result.embeddings))
+    print_section(screen, version_text(n_threads), _about_labels(result.embeddings))
     n_all = len(result.data.photos)
     n_shown = min(n_photos, n_all)
     if n_shown:
         title = f"{n_shown} of the {n_all} photos; the classifier knows none of their true labels"
-        _print(screen, title, _photos(screen, result, n_shown))
-    _print(screen, f"All {n_all} photos: is the true label among the best k?", _hits(result), _about_ties(result))
-    _print(screen, "How long it took", _times(result))
-
-
-def _print(screen: Console, title: str, *parts: str | Table) -> None:
-    screen.print(title, style="bold")
-    for part in parts:
-        screen.print()
-        screen.print(part, width=min(screen.width, _WIDTH))
-    screen.print()
+        print_section(screen, title, _photos(screen, result, n_shown))
+    title = f"All {n_all} photos: is the true label among the best k?"
+    print_section(screen, title, _hits(result), _about_ties(result))
+    print_section(screen, "How long it took", _times(result))
 
 
 def _about_labels(embeddings: LabelEmbeddings) -> str:
@@ -58,7 +50,7 @@ def _first_lemma(name: str) -> str:
 
 def _photos(screen: Console, result: Result, count: int) -> Table:
     """Photos spread evenly over all, which lie in the order of their true labels: the middle of each stretch."""
-    table = _table()
+    table = new_table()
     for title in ("true label, place", "the classifier says", "ConSE says"):
         table.add_column(title, no_wrap=True, overflow="ellipsis")
     mark = "*" if screen.options.ascii_only else "\N{CHECK MARK}"
@@ -66,10 +58,6 @@ def _photos(screen: Console, result: Result, count: int) -> Table:
     for photo in [(2 * i + 1) * n_photos // (2 * count) for i in range(count)]:
         table.add_row(_truth(result, photo), _classes(result, photo), _labels(result, photo, mark), end_section=True)
     return table
-
-
-def _table(*, header: bool = True) -> Table:
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, show_header=header, pad_edge=False, padding=(0, 2, 0, 0))
 
 
 def _truth(result: Result, photo: int) -> Text:
@@ -99,7 +87,7 @@ def _labels(result: Result, photo: int, mark: str) -> Text:
 def _hits(result: Result) -> Table:
     n_kept = result.ranking.indices.shape[1]
     ks = sorted({k for k in _HITS_AT if k <= n_kept} | {n_kept})
-    table = _table()
+    table = new_table()
     table.add_column(f"among {result.index.n_labels:,} labels")
     for k in ks:
         table.add_column(f"hit@{k}", justify="right", no_wrap=True)
@@ -120,7 +108,7 @@ def _about_ties(result: Result) -> str:
 
 
 def _times(result: Result) -> Table:
-    table = _table(header=False)
+    table = new_table(header=False)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column()

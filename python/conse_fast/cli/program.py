@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import click
 
+from conse_fast.cli.bench import bench
 from conse_fast.cli.build import build
 from conse_fast.cli.demo import demo
 from conse_fast.cli.errors import ClosedPipe, run_and_exit
@@ -92,5 +93,5 @@ def program(ctx: click.Context, debug: bool) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (demo, build, info, verify, rank):
+for _command in (demo, build, info, verify, rank, bench):
     program.add_command(_command)

@@ -66,14 +66,14 @@ def rank_rows(ranker: Ranker, rows: RowsFile, writer: Writer, progress: Callable
         try:
             ranking = ranker.rank(chunk)
         except (TypeError, ValueError) as error:
-            raise CliError(_explain(str(error), rows.path, first)) from error
+            message = str(error).replace("logits belong to rank_logits", "if these are logits, give --logits")
+            raise CliError(explain(message, rows.path, first)) from error
         writer.write(ranking)
         progress(last / max(rows.n_rows, 1))
 
 
-def _explain(message: str, path: str, first: int) -> str:
+def explain(message: str, path: str, first: int) -> str:
     """A message about a chunk that begins at row ``first``, in the words of the command line."""
-    message = message.replace("logits belong to rank_logits", "if these are logits, give --logits")
     of_row = re.fullmatch(r"(?:probabilities|logits)\[(\d+)\] (.*)", message, re.DOTALL)
     if of_row:
         return f"{path}: row {first + int(of_row[1])} {of_row[2]}"
