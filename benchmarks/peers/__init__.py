@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib
 
-from .common import Answer, Floats, Peer, Plan, in_chunks, unit
+from .common import Answer, Floats, Peer, Plan, in_chunks
 
-OURS = "conse_fast"
+OURS, DIRECT = "conse_fast", "every label directly"
 CATALOGUE = {
     "select": {
         OURS: "ours:Select",
@@ -43,6 +43,11 @@ CATALOGUE = {
         "USearch exact": "usearch_peer:ExactIndex",
         "FAISS HNSW": "faiss_peer:HnswIndex",
     },
+    "hard": {
+        OURS: "ours:Index",
+        "conse_fast compact": "ours:CompactIndex",
+        DIRECT: "ours:Direct",
+    },
 }
 
 
@@ -52,4 +57,4 @@ def load(task: str, name: str) -> type[Peer]:
     return getattr(importlib.import_module(f".{module}", __name__), class_name)
 
 
-__all__ = ["CATALOGUE", "OURS", "Answer", "Floats", "Peer", "Plan", "in_chunks", "load", "unit"]
+__all__ = ["CATALOGUE", "DIRECT", "OURS", "Answer", "Floats", "Peer", "Plan", "in_chunks", "load"]

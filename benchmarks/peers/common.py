@@ -1,4 +1,4 @@
-"""What every peer shares: its form, unit rows, batches cut into chunks."""
+"""What every peer shares: its form, and batches cut into chunks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Callable, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from problem import Problem, unit
+from problem import Problem
 
 Floats = npt.NDArray[np.float32]
 Answer = tuple[Floats, npt.NDArray[np.int64]]
@@ -18,20 +18,20 @@ Answer = tuple[Floats, npt.NDArray[np.int64]]
 class Peer(ABC):
     """One way to do one task. The constructor prepares whatever does not depend on the images; ``run`` is timed.
 
-    ``rows`` are probabilities, or queries in the dense task. ``run`` answers with (values, columns), best first, or
-    with the convex combinations in the task ``combine``.
+    ``rows`` are probabilities, or queries in the task "dense". ``run`` answers (values, columns), best first, or the
+    convex combinations in the task "combine"; ``top_t`` and ``k`` are 0 where they mean nothing.
     """
 
     package: ClassVar[str]  # the distribution whose version is reported
     exact: ClassVar[bool] = True
-    serial_parts: ClassVar[bool] = False  # some of the work runs on one thread unless the caller brings threads
+    chunks: ClassVar[bool] = True  # may gain from smaller batches; ours cuts them itself
+    serial_parts: ClassVar[bool] = False  # part of the work has one thread unless the caller brings more
 
     def __init__(self, problem: Problem, n_threads: int) -> None:
         self.problem, self.n_threads = problem, n_threads
 
     @abstractmethod
     def run(self, rows: Floats, top_t: int, k: int) -> Any: ...
-
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Plan:
     workers: int = 1
 
     def __str__(self) -> str:
-        return f"{self.chunk} x {self.workers}"
+        return f"{self.chunk} rows" + (f" by {self.workers} Python threads" if self.workers > 1 else "")
 
 
 def in_chunks(call: Callable[[Floats], Any], rows: Floats, plan: Plan) -> Any:

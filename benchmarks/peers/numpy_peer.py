@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .common import Answer, Floats, Peer, unit
+from .common import Answer, Floats, Peer
 
 
 def largest(scores: Floats, k: int) -> Answer:
     """The ``k`` largest of each row in descending order, and their columns."""
     columns = scores.shape[1]
     if k >= columns:
-        kept = np.argsort(-scores, axis=1)
-        return np.take_along_axis(scores, kept, 1), kept
+        order = np.argsort(-scores, axis=1)
+        return np.take_along_axis(scores, order, 1), order
     kept = np.argpartition(scores, columns - k, axis=1)[:, columns - k :]
     values = np.take_along_axis(scores, kept, 1)
     order = np.argsort(-values, axis=1)
@@ -26,6 +26,12 @@ def weighted_sum(probabilities: Floats, classes: Floats, top_t: int) -> tuple[Fl
     kept = np.argpartition(probabilities, -top_t, axis=1)[:, -top_t:]
     weights = np.take_along_axis(probabilities, kept, 1)
     return np.matmul(weights[:, None], classes[kept])[:, 0], weights.sum(1)
+
+
+def cosine_rank(queries: Floats, labels: Floats, k: int) -> Answer:
+    """The length of a query divides its best scores only, since it cannot change their order."""
+    scores, columns = largest(queries @ labels.T, k)
+    return scores / np.linalg.norm(queries, axis=1, keepdims=True), columns
 
 
 class NumpyPeer(Peer):
@@ -46,14 +52,9 @@ class Combine(NumpyPeer):
 
 class Dense(NumpyPeer):
     def run(self, rows: Floats, top_t: int, k: int) -> Answer:
-        return largest(unit(rows) @ self.problem.labels.T, k)
+        return cosine_rank(rows, self.problem.labels, k)
 
 
 class Index(NumpyPeer):
-    """The whole of ConSE; the length of f divides the k best scores only, since it cannot change their order."""
-
     def run(self, rows: Floats, top_t: int, k: int) -> Answer:
-        f, _ = weighted_sum(rows, self.problem.classes, top_t)
-        scores, labels = largest(f @ self.problem.labels.T, k)
-        return scores / np.linalg.norm(f, axis=1, keepdims=True), labels
-
+        return cosine_rank(weighted_sum(rows, self.problem.classes, top_t)[0], self.problem.labels, k)

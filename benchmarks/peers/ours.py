@@ -12,6 +12,7 @@ from .common import Answer, Floats, Peer
 
 class Ours(Peer):
     package = "conse_fast"
+    chunks = False
 
 
 class Select(Ours):
@@ -30,7 +31,7 @@ class Dense(Ours):
 
     def __init__(self, problem: Problem, n_threads: int) -> None:
         super().__init__(problem, n_threads)
-        self.lengths = np.ones(len(problem.labels))
+        self.lengths = np.sqrt(np.einsum("ld,ld->l", problem.labels, problem.labels, dtype=np.float64))
 
     def run(self, rows: Floats, top_t: int, k: int) -> Answer:
         return cf.cosine_rank(rows, self.problem.labels, k, label_lengths=self.lengths, n_threads=self.n_threads)
@@ -51,3 +52,14 @@ class Index(Ours):
 
 class CompactIndex(Index):
     compact = True
+
+
+class Direct(Ours):
+    """Every label scored, none skipped: the convex combination, then its cosine with each label."""
+
+    def __init__(self, problem: Problem, n_threads: int) -> None:
+        super().__init__(problem, n_threads)
+        self.combine, self.dense = Combine(problem, n_threads), Dense(problem, n_threads)
+
+    def run(self, rows: Floats, top_t: int, k: int) -> Answer:
+        return self.dense.run(self.combine.run(rows, top_t, k), top_t, k)
