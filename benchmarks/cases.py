@@ -48,7 +48,7 @@ def select_groups(full: bool) -> Iterator[Group]:
 
 def combine_groups(full: bool) -> Iterator[Group]:
     for name in problem.real():
-        yield from ((name, batch, size, 0) for size in SIZES for batch in BATCHES)
+        yield from ((name, batch, size, 0) for size in SIZES for batch in (BATCHES if full else (1, 1024)))
 
 
 def dense_groups(full: bool) -> Iterator[Group]:

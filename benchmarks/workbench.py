@@ -41,6 +41,7 @@ class Workbench:
         plan, seconds = self.plan(case, peer, pieces[0])
         if seconds > self.longest and not benchmark.disabled:
             self.leave_out(case, f"more than {self.longest:.0f} s a call")
+        describe(benchmark, case.group, **vars(case), exact=peer.exact, plan=str(plan))
         run = partial(in_chunks, lambda rows: peer.run(rows, case.top_t, case.k), plan=plan)
         with threadpool_limits(self.n_threads // plan.workers):
             if case.sweep == 0:
@@ -49,7 +50,6 @@ class Workbench:
             if not benchmark.disabled:
                 seconds = clock(lambda: run(pieces[0]))
             time_call(benchmark, run, pieces, seconds, self.budget)
-        describe(benchmark, case.group, **vars(case), exact=peer.exact, plan=str(plan))
 
     def peer(self, case: Case) -> Peer:
         """The case's peer, prepared; skips the test where that is impossible."""
@@ -134,6 +134,6 @@ def time_call(
 
 
 def describe(benchmark: BenchmarkFixture, group: str, **facts: Any) -> None:
-    """What the report has to know of a timing."""
+    """What the report has to know of a timing; the group is read when the timing starts."""
     benchmark.group = group
     benchmark.extra_info.update(facts)
