@@ -10,7 +10,8 @@ from cases import Case
 from peers import Answer, Floats
 from problem import Problem
 
-TOLERANCE = 4e-6  # ours is within 2e-6 of float64, and float32 matrix products err by about 1e-6
+OUR_TOLERANCE = 4e-6  # against float64: 2e-6 times the amplification by cancellation
+TOLERANCE = 1e-5  # of peers: float32 sums of 1,000 terms err by up to 5.5e-6 on the real data
 CHECKED_ROWS = 32  # of ours, against float64
 BLOCK = 65536
 
@@ -47,9 +48,9 @@ def assert_ours(problem: Problem, case: Case, rows: Floats, answer: Any) -> None
     f = directions(problem, case, rows)
     if case.task == "combine":
         ours = answer[:CHECKED_ROWS].astype(np.float64)
-        np.testing.assert_allclose(ours / np.linalg.norm(ours, axis=1, keepdims=True), f, atol=TOLERANCE)
+        np.testing.assert_allclose(ours / np.linalg.norm(ours, axis=1, keepdims=True), f, atol=OUR_TOLERANCE)
         return
-    np.testing.assert_allclose(answer[0][:CHECKED_ROWS], float64_scores(problem, f, case.k), atol=TOLERANCE)
+    np.testing.assert_allclose(answer[0][:CHECKED_ROWS], float64_scores(problem, f, case.k), atol=OUR_TOLERANCE)
 
 
 def assert_same(problem: Problem, case: Case, rows: Floats, answer: Any, ours: Any) -> None:
