@@ -1,0 +1,103 @@
+"""Which measurements there are: a star around T = k = 10 instead of every product of T, k and batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import problem
+from peers import CATALOGUE, OURS
+
+BATCHES = (1, 32, 1024, 4096)
+SIZES = (1, 10, 100, 1000)
+SWEEPS = 3
+ALL_CLASSES, ALL_LABELS = 1000, 20842
+CENTRE = (10, 10)
+POINTS = [CENTRE, *[(t, 10) for t in SIZES if t != 10], *[(10, k) for k in SIZES if k != 10]]
+# Away from the centre the default run times those that have been fastest somewhere in it.
+STRONG = (OURS, "SciPy table", "PyTorch", "PyTorch table", "ONNX Runtime", "ONNX Runtime table")
+DENSE_MILLION = (OURS, "NumPy", "PyTorch", "ONNX Runtime", "FAISS flat")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One peer at one task. The sweeps of a group follow each other, so its peers take turns."""
+
+    task: str
+    problem: str
+    batch: int
+    top_t: int
+    k: int
+    peer: str
+    sweep: int
+
+    @property
+    def group(self) -> str:
+        return f"{self.task}, {self.problem}, T = {self.top_t}, k = {self.k}, batch {self.batch}"
+
+    def __str__(self) -> str:
+        return "-".join(str(part).replace(" ", "_") for part in asdict(self).values())
+
+
+Group = tuple[str, int, int, int]  # problem, batch, top_t, k
+
+
+def select_groups(full: bool) -> Iterator[Group]:
+    yield from ((problem.real()[0], batch, size, 0) for size in SIZES for batch in BATCHES)
+
+
+def combine_groups(full: bool) -> Iterator[Group]:
+    for name in problem.real():
+        yield from ((name, batch, size, 0) for size in SIZES for batch in (BATCHES if full else (1, 1024)))
+
+
+def dense_groups(full: bool) -> Iterator[Group]:
+    names = [*problem.real(), "gaussian-768"]
+    for name in names:
+        yield from ((name, batch, 0, 10) for batch in BATCHES)
+        yield from ((name, batch, 0, k) for k in (1, 100, 1000) for batch in (BATCHES if full else (32,)))
+    if full:
+        yield from ((f"{name}-1M", batch, 0, 10) for name in names for batch in (1, 32, 1024))
+
+
+def index_groups(full: bool) -> Iterator[Group]:
+    for name in problem.real():
+        for point in POINTS:
+            yield from ((name, batch, *point) for batch in (BATCHES if full or point == CENTRE else (1, 1024)))
+
+
+def hard_groups(full: bool) -> Iterator[Group]:
+    for name in ("gaussian-300", "gaussian-50"):
+        for top_t in (10, ALL_CLASSES):
+            yield from ((name, batch, top_t, k) for k in (10, 1000, ALL_LABELS) for batch in (1, 32))
+            yield from ((name, 1024, top_t, k) for k in (10, 1000))
+    for name in problem.real():
+        yield from ((name, batch, 10, k) for k in (1000, ALL_LABELS) for batch in (1, 32))
+
+
+GROUPS = {
+    "select": select_groups,
+    "combine": combine_groups,
+    "dense": dense_groups,
+    "index": index_groups,
+    "hard": hard_groups,
+}
+
+
+def peers_of(task: str, group: Group, full: bool) -> list[str]:
+    name, _, *point = group
+    if name.endswith("-1M"):
+        return list(DENSE_MILLION)
+    if task == "index" and not full and tuple(point) != CENTRE:
+        return list(STRONG)
+    return list(CATALOGUE[task])
+
+
+def of(task: str, full: bool, sweeps: int) -> list[Case]:
+    """All cases of a task in the order in which they run."""
+    return [
+        Case(task, *group, peer, sweep)
+        for group in GROUPS[task](full)
+        for sweep in range(1 if group[0].endswith("-1M") else sweeps)
+        for peer in peers_of(task, group, full)
+    ]

@@ -1,0 +1,9 @@
+from cases import Case
+from pytest_benchmark.fixture import BenchmarkFixture
+from workbench import Workbench
+
+TASK = "dense"
+
+
+def test_dense(benchmark: BenchmarkFixture, bench: Workbench, case: Case) -> None:
+    bench.time(benchmark, case)
