@@ -1,4 +1,5 @@
 #include "bindings/arrays.hpp"
+#include "bindings/plain.hpp"
 
 namespace conse::bindings {
 namespace {
@@ -47,6 +48,25 @@ void rank(const Index& index, const py::array& probabilities, std::size_t top_t,
     const Execution how = execution(n_threads);
     const ReleaseGil nogil;
     index.rank(rows, top_t, ranking, how);
+}
+
+// (scores, indices), or None when the face has to look at the arguments. A single row takes 2 us less this way.
+py::object rank_plain(const Index& index, const py::handle& probabilities, const py::handle& k, const py::handle& top_t,
+                      const py::handle& out) {
+    const auto rows = plain_rows(probabilities);
+    const auto n_best = plain_count(k), n_terms = plain_count(top_t);
+    if (!rows || !n_best || !n_terms) return py::none();
+    const auto results = plain_results(out, probabilities, *n_best);
+    if (!results) return py::none();
+    const auto& [scores, indices] = *results;
+    const RankingView ranking{static_cast<float*>(const_cast<void*>(scores.data())),
+                              static_cast<std::int64_t*>(const_cast<void*>(indices.data())), *n_best};
+    const Execution how = execution(0);
+    {
+        const ReleaseGil nogil;
+        index.rank(*rows, *n_terms, ranking, how);
+    }
+    return py::make_tuple(scores, indices);
 }
 
 void rank_logits(const Index& index, const py::array& logits, std::size_t top_t, double temperature,
@@ -135,6 +155,7 @@ void bind_index(py::module_& module) {
                  index.verify(how);
              })
         .def("rank", &rank)
+        .def("rank_plain", &rank_plain)
         .def("rank_logits", &rank_logits)
         .def("rank_pairs", &rank_pairs)
         .def("embed", &embed)

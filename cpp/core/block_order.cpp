@@ -12,9 +12,11 @@
 namespace conse {
 namespace {
 
-// Two means of a large cluster are found on an even sample: 2,048 rows place the cut as well as all do.
-constexpr std::size_t kSample = 2048;
-constexpr int kIterations = 6;
+// Two means of a large cluster are found on an even sample. Of 200,000 labels (copies with noise, cosine 0.9) a query
+// visits 17.8 nodes after 6 iterations on 2,048 rows, 14.8 after 10 on 16,384 and 14.0 on all of them, where the order
+// takes four times as long.
+constexpr std::size_t kSample = 16384;
+constexpr int kIterations = 10;
 
 using Direction = Eigen::VectorXf;
 

@@ -16,6 +16,9 @@ else:
     _Arrays = tuple
 
 
+_new = tuple.__new__
+
+
 class Ranking(_Arrays):
     """Scores and label ids, best first: ``scores, indices = ranking``.
 
@@ -24,17 +27,23 @@ class Ranking(_Arrays):
         indices: int64 label ids of the same shape, ascending among equal scores; -1 where there is none.
     """
 
-    scores: npt.NDArray[np.float32]
-    indices: npt.NDArray[np.int64]
     _label_names: Names | None
 
     def __new__(cls, scores: Array, indices: Array, label_names: Names | None = None) -> Ranking:
         """A ranking of these arrays; ``label_names`` is what `names` reads from."""
-        self = super().__new__(cls, (scores, indices))
-        self.scores = scores
-        self.indices = indices
+        self = _new(cls, (scores, indices))
         self._label_names = label_names
         return self
+
+    @property
+    def scores(self) -> npt.NDArray[np.float32]:
+        """(k,) or (N, k) float32, descending."""
+        return self[0]
+
+    @property
+    def indices(self) -> npt.NDArray[np.int64]:
+        """(k,) or (N, k) int64 label ids."""
+        return self[1]
 
     @property
     def names(self) -> npt.NDArray[np.object_]:

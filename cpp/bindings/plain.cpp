@@ -1,0 +1,76 @@
+#include "bindings/plain.hpp"
+
+#include <vector>
+
+namespace conse::bindings {
+namespace {
+
+constexpr int kNumFloat32 = 11, kNumFloat64 = 12, kNumFloat16 = 23, kNumInt64 = 7;
+constexpr int kAligned = 0x100, kPlain = py::array::c_style | kAligned;
+
+// An array itself, no subclass: a masked array has a mask that would be ignored.
+bool is_array(const py::handle& x) {
+    return Py_TYPE(x.ptr()) == py::detail::npy_api::get().PyArray_Type_;
+}
+
+// The array if it is plain, with the number of its type in NumPy.
+std::optional<std::pair<py::array, int>> plain_array(const py::handle& x) {
+    if (!is_array(x)) return std::nullopt;
+    auto array = py::reinterpret_borrow<py::array>(x);
+    const py::dtype dtype = array.dtype();
+    const bool native = dtype.byteorder() == '=' || dtype.byteorder() == '|';
+    if (!native || (array.flags() & kPlain) != kPlain) return std::nullopt;
+    return std::make_pair(std::move(array), dtype.num());
+}
+
+bool overlap(const py::array& a, const py::array& b) {
+    const auto *begin_a = static_cast<const char*>(a.data()), *begin_b = static_cast<const char*>(b.data());
+    return begin_a < begin_b + b.nbytes() && begin_b < begin_a + a.nbytes();
+}
+
+}  // namespace
+
+std::optional<MatrixView> plain_rows(const py::handle& x) {
+    const auto plain = plain_array(x);
+    if (!plain) return std::nullopt;
+    const auto& [array, number] = *plain;
+    if (array.ndim() != 1 && array.ndim() != 2) return std::nullopt;
+    if (number != kNumFloat32 && number != kNumFloat64 && number != kNumFloat16) return std::nullopt;
+    const DType dtype = number == kNumFloat32 ? DType::f32 : number == kNumFloat64 ? DType::f64 : DType::f16;
+    const py::ssize_t columns = array.shape(array.ndim() - 1), rows = array.ndim() == 2 ? array.shape(0) : 1;
+    return MatrixView{array.data(),
+                      dtype,
+                      static_cast<std::size_t>(rows),
+                      static_cast<std::size_t>(columns),
+                      columns * array.itemsize(),
+                      array.itemsize()};
+}
+
+std::optional<std::size_t> plain_count(const py::handle& x) {
+    if (!PyLong_CheckExact(x.ptr())) return std::nullopt;
+    int overflow = 0;
+    const long long value = PyLong_AsLongLongAndOverflow(x.ptr(), &overflow);
+    if (overflow != 0 || value < 1) return std::nullopt;
+    return static_cast<std::size_t>(value);
+}
+
+std::optional<std::pair<py::array, py::array>> plain_results(const py::handle& out, const py::handle& x,
+                                                             std::size_t k) {
+    const auto rows = py::reinterpret_borrow<py::array>(x);
+    std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(k)};
+    if (rows.ndim() == 2) shape.insert(shape.begin(), rows.shape(0));
+    if (out.is_none()) return std::make_pair(py::array_t<float>(shape), py::array_t<std::int64_t>(shape));
+    if (!PyTuple_CheckExact(out.ptr()) || PyTuple_GET_SIZE(out.ptr()) != 2) return std::nullopt;
+    const auto first = plain_array(PyTuple_GET_ITEM(out.ptr(), 0)),
+               second = plain_array(PyTuple_GET_ITEM(out.ptr(), 1));
+    if (!first || !second || first->second != kNumFloat32 || second->second != kNumInt64) return std::nullopt;
+    for (const py::array& array : {first->first, second->first}) {
+        const bool same_shape = array.ndim() == rows.ndim() && array.shape(array.ndim() - 1) == shape.back() &&
+                                (array.ndim() == 1 || array.shape(0) == shape.front());
+        if (!same_shape || !array.writeable() || overlap(array, rows)) return std::nullopt;
+    }
+    if (overlap(first->first, second->first)) return std::nullopt;
+    return std::make_pair(first->first, second->first);
+}
+
+}  // namespace conse::bindings
