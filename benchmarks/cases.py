@@ -11,6 +11,7 @@ from peers import CATALOGUE, OURS
 BATCHES = (1, 32, 1024, 4096)
 SIZES = (1, 10, 100, 1000)
 SWEEPS = 3
+AWAY = 2  # sweeps away from T = k = 10, unless the run is full
 ALL_CLASSES, ALL_LABELS = 1000, 20842
 CENTRE = (10, 10)
 POINTS = [CENTRE, *[(t, 10) for t in SIZES if t != 10], *[(10, k) for k in SIZES if k != 10]]
@@ -21,7 +22,10 @@ DENSE_MILLION = (OURS, "NumPy", "PyTorch", "ONNX Runtime", "FAISS flat")
 
 @dataclass(frozen=True)
 class Case:
-    """One peer at one task. The sweeps of a group follow each other, so its peers take turns."""
+    """One peer at one task; 0 stands for a size that means nothing there.
+
+    The sweeps of a group follow each other, so that its peers take turns.
+    """
 
     task: str
     problem: str
@@ -33,7 +37,8 @@ class Case:
 
     @property
     def group(self) -> str:
-        return f"{self.task}, {self.problem}, T = {self.top_t}, k = {self.k}, batch {self.batch}"
+        sizes = [f"{name} = {size:,}" for name, size in (("T", self.top_t), ("k", self.k)) if size]
+        return ", ".join([self.task, self.problem, *sizes, f"batch {self.batch:,}"])
 
     def __str__(self) -> str:
         return "-".join(str(part).replace(" ", "_") for part in asdict(self).values())
@@ -54,7 +59,7 @@ def combine_groups(full: bool) -> Iterator[Group]:
 def dense_groups(full: bool) -> Iterator[Group]:
     names = [*problem.real(), "gaussian-768"]
     for name in names:
-        yield from ((name, batch, 0, 10) for batch in BATCHES)
+        yield from ((name, batch, 0, 10) for batch in (BATCHES if full else BATCHES[:-1]))
         yield from ((name, batch, 0, k) for k in (1, 100, 1000) for batch in (BATCHES if full else (32,)))
     if full:
         yield from ((f"{name}-1M", batch, 0, 10) for name in names for batch in (1, 32, 1024))
@@ -70,7 +75,7 @@ def hard_groups(full: bool) -> Iterator[Group]:
     for name in ("gaussian-300", "gaussian-50"):
         for top_t in (10, ALL_CLASSES):
             yield from ((name, batch, top_t, k) for k in (10, 1000, ALL_LABELS) for batch in (1, 32))
-            yield from ((name, 1024, top_t, k) for k in (10, 1000))
+            yield from ((name, 1024, top_t, k) for k in (10, 1000) if full)
     for name in problem.real():
         yield from ((name, batch, 10, k) for k in (1000, ALL_LABELS) for batch in (1, 32))
 
@@ -93,11 +98,18 @@ def peers_of(task: str, group: Group, full: bool) -> list[str]:
     return list(CATALOGUE[task])
 
 
-def of(task: str, full: bool, sweeps: int) -> list[Case]:
+def sweeps_of(group: Group, full: bool) -> int:
+    name, _, top_t, k = group
+    if name.endswith("-1M"):
+        return 1
+    return SWEEPS if full or (top_t in (0, 10) and k in (0, 10)) else AWAY
+
+
+def of(task: str, full: bool) -> list[Case]:
     """All cases of a task in the order in which they run."""
     return [
         Case(task, *group, peer, sweep)
         for group in GROUPS[task](full)
-        for sweep in range(1 if group[0].endswith("-1M") else sweeps)
+        for sweep in range(sweeps_of(group, full))
         for peer in peers_of(task, group, full)
     ]

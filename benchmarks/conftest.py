@@ -38,9 +38,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" not in metafunc.fixturenames:
         return
     option = metafunc.config.option
-    found = cases.of(metafunc.module.TASK, option.full, 1 if option.benchmark_disable else cases.SWEEPS)
+    found = cases.of(metafunc.module.TASK, option.full)
     if option.benchmark_disable:
-        found = [case for case in found if case.batch <= 32]
+        found = [case for case in found if case.batch <= 32 and case.sweep == 0]
     metafunc.parametrize("case", found, ids=str)
 
 

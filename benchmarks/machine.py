@@ -26,7 +26,7 @@ def describe() -> dict[str, Any]:
     return {
         "cores": len(os.sched_getaffinity(0)),
         "memory_bytes": psutil.virtual_memory().total,
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "python": platform.python_version(),
         "target": cf.target(),
         "versions": {package: version(package) for package in PACKAGES},

@@ -40,8 +40,8 @@ def sections(results: Results) -> list[tuple[str, str]]:
     if bounds.bounds(results):
         found.append(("Bounds that must hold", bounds.bounds_table(results)))
     for task, text in TASKS.items():
-        for problem in results.values("problem", task=task):
-            found.append((f"{task}: {problem}", f"{text}\n\n{tables.peers(results, task, problem)}"))
+        if results.where(task=task):
+            found.append((f"Group {task}", f"{text}\n\n{problems(results, task)}"))
     if any(result.facts.get("exact") is False for result in results.all):
         found.append(("Not exact", tables.approximate(results)))
     for task, make, title in (
@@ -53,6 +53,12 @@ def sections(results: Results) -> list[tuple[str, str]]:
         if results.where(task=task):
             found.append((title, make(results)))
     return [*found, ("Not timed", tables.missing(results))]
+
+
+def problems(results: Results, task: str) -> str:
+    """A table for each problem of a task."""
+    names = results.values("problem", task=task)
+    return "\n".join(f"### {task}, {name}\n\n{tables.peers(results, task, name)}" for name in names)
 
 
 def write_page(results: Results, page: Path) -> None:

@@ -44,10 +44,17 @@ class Workbench:
         peer, pieces = self.peer(case), self.pieces(case)
         plan, seconds = self.plan(case, peer, pieces[0])
         if seconds > self.longest and not benchmark.disabled:
-            self.leave_out(case, f"more than {self.longest:.0f} s a call")
+            self.leave_out(case, f"more than {self.longest:g} s a call")
         labels, dimension = peer.problem.labels.shape
         sizes = {"columns": len(peer.problem.classes), "label_count": labels, "dimension": dimension}
-        describe(benchmark, case.group, **vars(case), **sizes, exact=peer.exact, plan=str(plan))
+        describe(
+            benchmark,
+            case.group,
+            **vars(case),
+            **sizes,
+            exact=peer.exact,
+            plan=str(plan) if plan.chunk < case.batch else "",
+        )
         run = partial(in_chunks, lambda rows: peer.run(rows, case.top_t, case.k), plan=plan)
         with self.libraries.limit(limits=self.n_threads // plan.workers):
             if case.sweep == 0:
@@ -130,7 +137,7 @@ def clock(call: Callable[[], Any]) -> float:
 
 
 def shortest(call: Callable[[], Any], budget: float = 0.02) -> float:
-    """Seconds of the fastest of at least two calls, or of one that is long."""
+    """Seconds of the fastest of at least two calls, or of one that is ten times as long as the budget."""
     seconds = [clock(call)]
     while sum(seconds) < budget or (len(seconds) == 1 and seconds[0] < 10 * budget):
         seconds.append(clock(call))
@@ -143,10 +150,9 @@ def time_call(benchmark: BenchmarkFixture, run: Callable[[Floats], Any], pieces:
     rounds = iterations = 1
     if not benchmark.disabled:
         time.sleep(PAUSE)
-        seconds = clock(lambda: run(next(supply)))
-        seconds = min(seconds, clock(lambda: run(next(supply)))) if seconds < budget else seconds
+        seconds = shortest(lambda: run(next(supply)), budget / 50)
         iterations = max(1, round(ROUND / seconds))
-        rounds = max(3 if seconds < budget else 1, min(1000, int(budget / (seconds * iterations))))
+        rounds = max(1, min(1000, int(budget / (seconds * iterations))))
     benchmark.pedantic(lambda: run(next(supply)), rounds=rounds, iterations=iterations)
 
 

@@ -42,7 +42,7 @@ class Plan:
     workers: int = 1
 
     def __str__(self) -> str:
-        return f"{self.chunk} rows" + (f" by {self.workers} Python threads" if self.workers > 1 else "")
+        return f"chunks of {self.chunk:,}" + (f", {self.workers} Python threads" if self.workers > 1 else "")
 
 
 def in_chunks(call: Callable[[Floats], Any], rows: Floats, plan: Plan) -> Any:

@@ -74,7 +74,8 @@ class Results:
         return min(others, key=lambda result: result.seconds, default=None)
 
     def missing(self, group: str) -> list[str]:
-        return [key.split(":")[0] for key in self.run["missing"] if key.endswith(f": {group}")]
+        """The peers that the run could not time there."""
+        return [key.split(": ")[0] for key in self.run["missing"] if key.endswith(f": {group}")]
 
 
 def is_peer(result: Result) -> bool:

@@ -13,10 +13,11 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits, thousands apart."""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    """About three digits, thousands apart."""
+    for least, digits in ((100, 0), (10, 1), (0.1, 2)):
+        if value >= least:
+            return f"{value:,.{digits}f}"
+    return f"{value:.1g}"
 
 
 def count(value: int) -> str:
@@ -76,12 +77,12 @@ def main_table(results: Results) -> str:
                 count(ours.batch),
                 number(ours.microseconds),
                 number(compact.microseconds) if compact else "",
-                f"{peer.peer}, {peer.plan}",
+                ", ".join(filter(None, (peer.peer, peer.plan))),
                 number(peer.microseconds),
                 ratio(results, ours.group, peer, ours),
             ]
         )
-    header = ["problem", "batch", "conse_fast", "compact", "fastest exact peer, its chunk", "its time", "times faster"]
+    header = ["problem", "batch", "conse_fast", "compact", "fastest exact peer", "its time", "times faster"]
     return table(header, rows)
 
 
