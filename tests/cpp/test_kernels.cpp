@@ -202,6 +202,31 @@ CONSE_TEST(multiply_adds, "kernels.multiply_adds does as many as it says") {
     });
 }
 
+CONSE_TEST(many_terms, "kernels.combine_many equals float64 up to float32 runs and never reads past a row") {
+    testing::for_each_target([] {
+        for (const std::size_t dimension : {1, 7, 15, 16, 17, 33, 50, 63, 64, 65, 100, 256, 300, 321}) {
+            const auto embeddings = testing::exactly(testing::random_floats(200 * dimension, 5));
+            for (const std::size_t n_terms : {1, 31, 32, 33, 127, 128, 129, 200}) {
+                auto weights = testing::random_floats(n_terms, 6);
+                for (float& weight : weights) weight = std::abs(weight);
+                std::vector<std::uint32_t> rows(n_terms);
+                for (std::size_t t = 0; t < n_terms; ++t) rows[t] = static_cast<std::uint32_t>(199 - t);
+                std::vector<double> f((dimension + 15) / 16 * 16, -1);
+                kernels().combine_many(weights.data(), rows.data(), n_terms, embeddings.get(), dimension, f.data());
+                for (std::size_t d = 0; d < f.size(); ++d) {
+                    double exact = 0, mass = 0;
+                    for (std::size_t t = 0; t < n_terms && d < dimension; ++t) {
+                        const double x = static_cast<double>(embeddings[rows[t] * dimension + d]);
+                        exact += static_cast<double>(weights[t]) * x;
+                        mass += std::abs(static_cast<double>(weights[t]) * x);
+                    }
+                    CHECK(std::abs(f[d] - exact) <= 33 * 0x1p-24 * mass);
+                }
+            }
+        }
+    });
+}
+
 CONSE_TEST(same_bits, "kernels.all targets with FMA give the same bits") {
     const std::size_t dimension = 301;
     const auto embeddings = testing::random_floats(40 * dimension, 9), weights = testing::random_floats(40, 10);

@@ -31,6 +31,13 @@ void check_row(const std::vector<Value>& row, std::size_t k) {
         CHECK(kept[i].id == expected[i]);
         CHECK(kept[i].value == row[static_cast<std::size_t>(expected[i])]);
     }
+    // As terms of a query: the first ones in this order, the others by column.
+    const auto terms = selector.select_terms(kernels(), row.data(), row.size(), k, Domain::ordered, "x", 0);
+    const auto first = static_cast<std::ptrdiff_t>(std::min(expected.size(), kBoundTerms));
+    auto columns = expected;
+    std::sort(columns.begin() + first, columns.end());
+    CHECK(terms.size() == columns.size());
+    for (std::size_t i = 0; i < terms.size(); ++i) CHECK(terms[i].id == columns[i]);
 }
 
 CONSE_TEST(shapes, "select.equals a stable sort for every shape of row on every target") {
