@@ -1,6 +1,5 @@
 """An input of more than 256 MB, every row used once: how near ranking comes to reading it."""
 
-import limits
 import numpy as np
 import problem
 import pytest
@@ -30,9 +29,8 @@ def test_once(benchmark: BenchmarkFixture, bench: Workbench, index: cf.ConseInde
         for at in range(0, len(rows), len(source)):
             rows[at : at + len(source)] = source[: len(rows) - at]
 
-    read = 0.0 if benchmark.disabled else rows.nbytes / limits.measure(bench.n_threads).read_once_bytes_per_second
+    read = 0.0 if benchmark.disabled else rows.nbytes / cf.measure_limits(bench.n_threads).read_once_bytes_per_second
     facts = {"problem": f"{index.dimension} dimensions", "batch": len(rows), "read_seconds": read, "bytes": rows.nbytes}
     describe(benchmark, f"once, {index.dimension} dimensions", task="once", sweep=sweep, **facts)
-    rank = benchmark.pedantic
-    ranking = rank(lambda: index.rank(rows, 10, 10, n_threads=bench.n_threads), setup=write, rounds=3)
+    ranking = benchmark.pedantic(lambda: index.rank(rows, 10, 10, n_threads=bench.n_threads), setup=write, rounds=3)
     np.testing.assert_array_equal(ranking.indices[-1], index.rank(rows[-1], 10, 10).indices)

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from .results import OURS, Result, Results
 
 STYLE = {"svg.hashsalt": "conse_fast", "svg.fonttype": "none", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+COLOURS = colormaps["tab20"]
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -28,7 +32,8 @@ def latency_over_labels(results: Results, path: Path) -> bool:
             found = results.where(task="scale", cosine=cosine, batch=batch)
             label = f"batch {batch:,}, copies at cosine {cosine}"
             axes.plot([r.labels for r in found], [r.microseconds for r in found], "o-", label=label)
-    axes.set(xscale="log", yscale="log", xlabel="labels", ylabel="microseconds per image")
+    axes.set(xscale="log", xlabel="labels", ylabel="microseconds per image", ylim=(0, None))
+    mark(axes, results.values("labels", task="scale"))
     axes.legend()
     save(figure, path)
     return True
@@ -43,14 +48,22 @@ def throughput_over_batch(results: Results, path: Path) -> bool:
     figure = Figure(figsize=(5 * len(problems), 4))
     panels = figure.subplots(1, len(problems), sharey=True, squeeze=False)[0]
     for axes, problem in zip(panels, problems):
-        for peer in results.values("peer", **centre):
+        for number, peer in enumerate(results.values("peer", **centre)):
             found = results.where(**centre, problem=problem, peer=peer)
-            axes.plot([r.batch for r in found], [1e6 / r.microseconds for r in found], **line(found, peer))
+            speeds = [1e6 / r.microseconds for r in found]
+            axes.plot([r.batch for r in found], speeds, color=COLOURS(number), **line(found, peer))
         axes.set(xscale="log", yscale="log", xlabel="batch", title=problem)
+        mark(axes, results.values("batch", **centre))
     panels[0].set_ylabel("images per second")
     panels[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     save(figure, path)
     return True
+
+
+def mark(axes: Axes, values: list[int]) -> None:
+    """Ticks where something was measured, and nowhere else."""
+    axes.set_xticks(values, [f"{value:,}" for value in values])
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def line(found: list[Result], peer: str) -> dict[str, Any]:
@@ -88,7 +101,10 @@ def limit_shares(results: Results) -> list[tuple[str, float]]:
             found.append((name, ours.batch * 4 * ours.columns / read / ours.seconds))
     for ours in results.where(task="once"):
         found.append(
-            (f"index, {ours.problem}, {ours.batch:,} rows used once: reading", ours.read_seconds / ours.seconds)
+            (
+                f"index, {ours.problem}, {ours.batch:,} rows used once: reading",
+                ours.least("read_seconds") / ours.seconds,
+            )
         )
     for problem in results.values("problem", task="dense"):
         ours = results.where(task="dense", problem=problem, peer=OURS, k=10)[-1]

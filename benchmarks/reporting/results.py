@@ -21,11 +21,16 @@ class Result:
     facts: dict[str, Any]
     group: str
     medians: list[float] = field(default_factory=list)
+    sweeps: list[dict[str, Any]] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
         if name in self.facts:
             return self.facts[name]
         raise AttributeError(name)
+
+    def least(self, name: str) -> float:
+        """The least value of a fact that every sweep measured anew."""
+        return min(facts[name] for facts in self.sweeps)
 
     @property
     def seconds(self) -> float:
@@ -50,6 +55,7 @@ class Results:
                 known[key] = Result({}, benchmark["group"])
                 self.all.append(known[key])
             known[key].facts.update(facts)
+            known[key].sweeps.append(facts)
             known[key].medians.append(benchmark["stats"]["median"])
 
     def where(self, **facts: Any) -> list[Result]:
