@@ -197,8 +197,13 @@ def missing(results: Results) -> str:
     for key, reason in results.run["missing"].items():
         peer, group = key.split(": ", 1)
         reasons.setdefault((peer, reason), []).append(group)
-    lines = [f"- {peer}: {reason} ({'; '.join(groups)})" for (peer, reason), groups in reasons.items()]
+    lines = [f"- {peer}: {reason} ({shortened(groups)})" for (peer, reason), groups in reasons.items()]
     return "\n".join(lines or ["Every peer ran everywhere."]) + "\n"
+
+
+def shortened(groups: list[str], most: int = 4) -> str:
+    more = [f"and {len(groups) - most} more"] if len(groups) > most else []
+    return "; ".join([*groups[:most], *more])
 
 
 def has_peers(results: Results, task: str, problem: str) -> bool:
