@@ -11,7 +11,7 @@ from peers import CATALOGUE, OURS
 BATCHES = (1, 32, 1024, 4096)
 SIZES = (1, 10, 100, 1000)
 SWEEPS = 3
-AWAY = 2  # sweeps away from T = k = 10, unless the run is full
+AWAY = 2  # sweeps away from T = k = 10
 ALL_CLASSES, ALL_LABELS = 1000, 20842
 CENTRE = (10, 10)
 POINTS = [CENTRE, *[(t, 10) for t in SIZES if t != 10], *[(10, k) for k in SIZES if k != 10]]
@@ -60,7 +60,7 @@ def dense_groups(full: bool) -> Iterator[Group]:
     names = [*problem.real(), "gaussian-768"]
     for name in names:
         yield from ((name, batch, 0, 10) for batch in (BATCHES if full else BATCHES[:-1]))
-        yield from ((name, batch, 0, k) for k in (1, 100, 1000) for batch in (BATCHES if full else (32,)))
+        yield from ((name, batch, 0, k) for k in (1, 100, 1000) for batch in ((1, 32, 1024) if full else (32,)))
     if full:
         yield from ((f"{name}-1M", batch, 0, 10) for name in names for batch in (1, 32, 1024))
 
@@ -98,11 +98,11 @@ def peers_of(task: str, group: Group, full: bool) -> list[str]:
     return list(CATALOGUE[task])
 
 
-def sweeps_of(group: Group, full: bool) -> int:
+def sweeps_of(group: Group) -> int:
     name, _, top_t, k = group
     if name.endswith("-1M"):
         return 1
-    return SWEEPS if full or (top_t in (0, 10) and k in (0, 10)) else AWAY
+    return SWEEPS if top_t in (0, 10) and k in (0, 10) else AWAY
 
 
 def of(task: str, full: bool) -> list[Case]:
@@ -110,6 +110,6 @@ def of(task: str, full: bool) -> list[Case]:
     return [
         Case(task, *group, peer, sweep)
         for group in GROUPS[task](full)
-        for sweep in range(sweeps_of(group, full))
+        for sweep in range(sweeps_of(group))
         for peer in peers_of(task, group, full)
     ]

@@ -45,7 +45,7 @@ def machine(results: Results) -> str:
         ["BLAS", ", ".join(run["blas"]) or "unknown"],
         ["commit", f"{commit.get('id', 'unknown')[:12]}{', changed' if commit.get('dirty') else ''}"],
         ["date", results.json["datetime"][:10]],
-        ["run", "full" if run["full"] else "default: no million labels, fewer points away from T = k = 10"],
+        ["run", "full" if run["full"] else "default: without a million labels, with fewer points away from T = k = 10"],
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in [["", ""], ["---", "---"], *rows]) + "\n"
 
