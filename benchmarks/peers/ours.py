@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from problem import Problem
 
 import conse_fast as cf
@@ -21,20 +20,22 @@ class Select(Ours):
 
 
 class Combine(Ours):
-    def run(self, rows: Floats, top_t: int, k: int) -> Floats:
-        classes = self.problem.classes
-        return cf.convex_combination(rows, classes, top_t, normalize_classes=False, n_threads=self.n_threads)
-
-
-class Dense(Ours):
-    """The labels' lengths are given, as the peers' labels are of unit length beforehand."""
+    """`ConseIndex.embed`: `convex_combination` reads and checks all class embeddings at every call."""
 
     def __init__(self, problem: Problem, n_threads: int) -> None:
         super().__init__(problem, n_threads)
-        self.lengths = np.sqrt(np.einsum("ld,ld->l", problem.labels, problem.labels, dtype=np.float64))
+        labels = problem.labels[:1]
+        self.index = cf.ConseIndex.build(problem.classes, labels, normalize_classes=False, compact=True)
+
+    def run(self, rows: Floats, top_t: int, k: int) -> Floats:
+        return self.index.embed(rows, top_t, n_threads=self.n_threads)
+
+
+class Dense(Ours):
+    """Computes the labels' lengths in every call; the peers' labels have been brought to length 1 beforehand."""
 
     def run(self, rows: Floats, top_t: int, k: int) -> Answer:
-        return cf.cosine_rank(rows, self.problem.labels, k, label_lengths=self.lengths, n_threads=self.n_threads)
+        return cf.cosine_rank(rows, self.problem.labels, k, n_threads=self.n_threads)
 
 
 class Index(Ours):

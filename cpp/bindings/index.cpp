@@ -1,6 +1,8 @@
 #include "bindings/arrays.hpp"
 #include "bindings/plain.hpp"
 
+#include <algorithm>
+
 namespace conse::bindings {
 namespace {
 
@@ -52,16 +54,17 @@ void rank(const Index& index, const py::array& probabilities, std::size_t top_t,
 
 // (scores, indices), or None when the face has to look at the arguments. A single row takes 2 us less this way.
 py::object rank_plain(const Index& index, const py::handle& probabilities, const py::handle& k, const py::handle& top_t,
-                      const py::handle& out) {
+                      const py::handle& out, const py::handle& n_threads) {
     const auto rows = plain_rows(probabilities);
     const auto n_best = plain_count(k), n_terms = plain_count(top_t);
-    if (!rows || !n_best || !n_terms) return py::none();
+    const auto most_threads = n_threads.is_none() ? std::optional<std::size_t>(0) : plain_count(n_threads);
+    if (!rows || !n_best || !n_terms || !most_threads) return py::none();
     const auto results = plain_results(out, probabilities, *n_best);
     if (!results) return py::none();
     const auto& [scores, indices] = *results;
     const RankingView ranking{static_cast<float*>(const_cast<void*>(scores.data())),
                               static_cast<std::int64_t*>(const_cast<void*>(indices.data())), *n_best};
-    const Execution how = execution(0);
+    const Execution how = execution(static_cast<int>(std::min<std::size_t>(*most_threads, 1024)));
     {
         const ReleaseGil nogil;
         index.rank(*rows, *n_terms, ranking, how);

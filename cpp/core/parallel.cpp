@@ -65,36 +65,30 @@ int affinity_threads() {
     return 1 << 16;  // more than 1,024 CPUs, or another system: OpenMP's own count decides
 }
 
-// Notices when another process keeps a CPU busy. libgomp waits for every thread of a team, also for one that has had
-// nothing to do because it never got a CPU, and by default keeps the CPU busy while it waits: a batch of 64 us then
-// takes milliseconds. Who has waited in vain works alone for a while, for four times as long when it happens again.
+// Notices when another process keeps a CPU busy. libgomp waits at the end for every thread of the team, also for one
+// that has had nothing to do because it never got a CPU, and by default keeps the CPU busy while it waits: a batch of
+// 64 us then takes milliseconds. Who has waited in vain works alone for six times as long as that, so that waiting
+// never costs more than a sixth. (Longer pauses outlast the cause: the idle threads of PyTorch or ONNX Runtime keep a CPU
+// busy for some milliseconds.)
 class Contention {
   public:
     using Clock = std::chrono::steady_clock;
 
-    bool works_alone() const { return alone_until_ != 0 && now() < alone_until_; }
+    bool works_alone() const { return alone_until_ != 0 && Clock::now().time_since_epoch().count() < alone_until_; }
 
     /// A team took from `begin` to now, and this thread waited from `waiting` on.
     void note(Clock::time_point begin, Clock::time_point waiting) {
         const Clock::time_point end = Clock::now();
-        if (end - waiting < std::max<Clock::duration>(kShortWait, (end - begin) / 3)) {
-            if (penalty_ > kFirstPenalty) penalty_ = std::max<std::int64_t>(kFirstPenalty, penalty_ * 3 / 4);
-            return;
-        }
-        const std::int64_t penalty = penalty_;
-        alone_until_ = now() + penalty;
-        penalty_ = std::min(4 * penalty, kLongestPenalty);
+        const bool in_vain = end - waiting >= std::max<Clock::duration>(kShortWait, (end - begin) / 3);
+        const Clock::duration alone = std::min<Clock::duration>(6 * (end - waiting), kLongest);
+        if (in_vain || alone_until_ != 0) alone_until_ = in_vain ? (end + alone).time_since_epoch().count() : 0;
     }
 
   private:
     static constexpr std::chrono::microseconds kShortWait{100};
-    static constexpr std::int64_t kFirstPenalty = 10'000'000, kLongestPenalty = 1'000'000'000;  // nanoseconds
+    static constexpr std::chrono::milliseconds kLongest{100};
 
-    static std::int64_t now() {
-        return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
-    }
-
-    std::atomic<std::int64_t> alone_until_{0}, penalty_{kFirstPenalty};
+    std::atomic<Clock::rep> alone_until_{0};
 };
 
 Contention contention;

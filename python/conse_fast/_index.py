@@ -158,10 +158,9 @@ class ConseIndex(IndexFacts):
             TypeError: A wrong dtype or type.
             ValueError: A wrong shape or value, which is named with its row and column.
         """
-        if n_threads is None:
-            found = self._handle.rank_plain(probabilities, k, top_t, out)
-            if found is not None:
-                return Ranking(found[0], found[1], self._names.get("label_names"))
+        found = self._handle.rank_plain(probabilities, k, top_t, out, n_threads)
+        if found is not None:
+            return Ranking(found[0], found[1], self._names.get("label_names"))
         rows, single = _arrays.rows(probabilities, "probabilities")
         t = _arrays.terms(top_t, self._info["n_classes"])
         return self._ranked(self._handle.rank, rows, (rows, t), single, k, n_threads, out)
