@@ -23,7 +23,7 @@ LARGEST_PRODUCT = 1 << 28  # elements of a peer's N x L scores: 1 GB
 NOT_WORTH = 1.3  # a larger chunk so much slower than the best one ends the trying
 PIECES = 64  # different batches that a timing goes through, so that no cache learns a single image
 ROUND = 20e-6  # seconds at least, far above the clock's own cost
-PAUSE = 0.01  # seconds; the threads of the previous peer spin on for some milliseconds
+PAUSE = 0.1  # seconds; the threads of the previous peer spin on, and who notices that works alone for a while
 
 
 class Workbench:

@@ -36,7 +36,7 @@ void sort_rest_by_id(std::vector<Entry<Value>>& entries, std::size_t n_first) {
 }
 
 /// Few are kept sorted, each newcomer put into its place. Many gather in a reservoir, which is cut back to the k
-/// best when a quarter more than k have come, so that an entry costs constant time for any k.
+/// best when twice as many have come, so that an entry costs constant time for any k.
 template <class Value>
 class Collector {
   public:
@@ -116,7 +116,7 @@ class Collector {
             full_ = true;
             entries_.resize(k_);
         }
-        next_settling_ = std::max(k_, entries_.size() + k_ / 4);
+        next_settling_ = entries_.size() + k_;
     }
 
     void keep_best_of_each_id() {

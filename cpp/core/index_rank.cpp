@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -20,6 +21,9 @@ namespace {
 // Searches that a thread advances in turn, so that each finds in the cache what it asked for a round ago. 4, 16 and 32
 // took as long; one alone takes half as long again.
 constexpr std::size_t kInterleaved = 8;
+
+// After so many searches, when most of them gave up, the other rows are not tried.
+constexpr std::size_t kTrials = 16;
 
 // Rows whose hard ones wait for each other, to be scored together; their directions are what the memory goes to.
 constexpr std::size_t kRowsAtOnce = 8192;
@@ -83,6 +87,10 @@ class Ranker {
     }
 
     void search(std::size_t begin, std::size_t count) {
+        if (n_tried_ >= kTrials && 2 * n_hard_ > n_tried_) {
+            std::fill_n(hard_.begin() + static_cast<std::ptrdiff_t>(begin), count, 1);
+            return;
+        }
         thread_local std::array<Query, kInterleaved> queries;
         thread_local std::array<Search, kInterleaved> searches;
         std::array<bool, kInterleaved> busy{};
@@ -99,6 +107,8 @@ class Ranker {
         for (std::size_t i = 0; i < count; ++i) {
             const bool found = queries[i].has_direction();
             hard_[begin + i] = found && searches[i].gave_up();
+            ++n_tried_;
+            n_hard_ += static_cast<std::size_t>(hard_[begin + i]);
             if (hard_[begin + i]) continue;
             write_ranking(found ? searches[i].finish() : kNoLabels, first_ + begin + i, ranking_);
         }
@@ -147,6 +157,7 @@ class Ranker {
     const RankPlan plan_;
     std::size_t first_ = 0;
     std::vector<char> hard_;  // rows, from first_ on, whose labels must all be scored
+    std::atomic<std::size_t> n_tried_{0}, n_hard_{0};
 };
 
 }  // namespace

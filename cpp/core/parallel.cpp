@@ -68,8 +68,8 @@ int affinity_threads() {
 // Notices when another process keeps a CPU busy. libgomp waits at the end for every thread of the team, also for one
 // that has had nothing to do because it never got a CPU, and by default keeps the CPU busy while it waits: a batch of
 // 64 us then takes milliseconds. Who has waited in vain works alone for six times as long as that, so that waiting
-// never costs more than a sixth. (Longer pauses outlast the cause: the idle threads of PyTorch or ONNX Runtime keep a CPU
-// busy for some milliseconds.)
+// never costs more than a sixth. (Longer pauses outlast the cause: the idle threads of PyTorch or ONNX Runtime keep a
+// CPU busy for some milliseconds.)
 class Contention {
   public:
     using Clock = std::chrono::steady_clock;
@@ -86,7 +86,7 @@ class Contention {
 
   private:
     static constexpr std::chrono::microseconds kShortWait{100};
-    static constexpr std::chrono::milliseconds kLongest{100};
+    static constexpr std::chrono::milliseconds kLongest{20};
 
     std::atomic<Clock::rep> alone_until_{0};
 };
