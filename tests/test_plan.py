@@ -9,7 +9,7 @@ from reference import assert_ranking, assert_same_bits, random_problem
 
 import conse_fast as cf
 
-N_LABELS = 3000  # 188 blocks: a search may give up after 32
+N_LABELS = 3000  # 188 blocks: a search may give up after 64
 
 
 def gaussian_problem(n=24, n_classes=90, dimension=64):
