@@ -6,7 +6,7 @@ import math
 import os
 
 import pytest
-from test_process import INTERRUPTED
+from test_process import COUNTING_THREAD, INTERRUPTED
 
 import conse_fast as cf
 
@@ -77,15 +77,9 @@ def test_ctrl_c_stops_a_measurement(run_python):
 
 def test_other_threads_run_meanwhile(run_python):
     run_python(
-        """
-import threading, time
-import conse_fast as cf
-ticks, done = [], threading.Event()
-def count():
-    while not done.wait(0.001):
-        ticks.append(time.perf_counter())
-thread = threading.Thread(target=count)
-thread.start()
+        "import conse_fast as cf\n"
+        + COUNTING_THREAD
+        + """
 begin = time.perf_counter()
 cf.measure_limits(1, megabytes=10)
 end = time.perf_counter()

@@ -203,6 +203,18 @@ with ThreadPoolExecutor(8) as pool:
     )
 
 
+# Another thread counts while the main one works: then done.set(), thread.join(), and look at the ticks.
+COUNTING_THREAD = """
+import threading, time
+ticks, done = [], threading.Event()
+def count():
+    while not done.wait(0.001):
+        ticks.append(time.perf_counter())
+thread = threading.Thread(target=count)
+thread.start()
+"""
+
+
 def test_other_threads_run_while_the_core_works(run_python):
     # The lock of the interpreter is given up around the core call: a counting thread gets on with it.
     run_python(
@@ -211,12 +223,9 @@ def test_other_threads_run_while_the_core_works(run_python):
 p, classes, labels = problem(1, 200, 5000, 16)
 index = cf.ConseIndex.build(classes, labels)
 rows = np.broadcast_to(p, (20_000, 200))
-ticks, done = [], threading.Event()
-def count():
-    while not done.wait(0.001):
-        ticks.append(time.perf_counter())
-thread = threading.Thread(target=count)
-thread.start()
+"""
+        + COUNTING_THREAD
+        + """
 begin = time.perf_counter()
 index.rank(rows, 100, None, n_threads=1)
 end = time.perf_counter()

@@ -94,10 +94,7 @@ void conse(const MatrixView& probabilities, const MatrixView& class_embeddings, 
             thread_local Query query;
             for (std::size_t r = begin; r < end; ++r) {
                 query_of_row<decltype(element)>(table, probabilities, r, combination.top_t, classes, query);
-                if (!query.has_direction()) continue;
-                directions.kinds[r] = Directions::kUsual;
-                query.make_direction();
-                std::copy(query.direction().begin(), query.direction().end(), directions[r]);
+                directions.set(r, query);
             }
         });
     });

@@ -1,6 +1,7 @@
 // Unit queries of a batch as the kernels read them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -22,6 +23,14 @@ struct Directions {
           kinds(count, kNone) {}
     const float* operator[](std::size_t q) const { return units.data() + q * stride; }
     float* operator[](std::size_t q) { return units.data() + q * stride; }
+
+    /// The direction of f, if it has one.
+    void set(std::size_t q, Query& query) {
+        if (!query.has_direction()) return;
+        kinds[q] = kUsual;
+        query.make_direction();
+        std::copy(query.direction().begin(), query.direction().end(), (*this)[q]);
+    }
 };
 
 struct Range {

@@ -7,7 +7,6 @@
 #include "conse/error.hpp"
 #include "core/arguments.hpp"
 #include "core/convex_combination.hpp"
-#include "core/dispatch.hpp"
 #include "core/index_build.hpp"
 #include "core/index_data.hpp"
 #include "core/index_rank.hpp"

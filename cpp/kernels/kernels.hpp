@@ -25,8 +25,8 @@ constexpr std::size_t kRunTerms = 32;
 // A bound reads the maxima of this many classes at most, the first; what the others can add is bounded by their length.
 constexpr std::size_t kBoundTerms = kRunTerms;
 
-// Dot products keep one partial sum per lane, lane = dimension mod 16, on every target, whatever the width
-// of its registers; so do the buffers that kernels read in whole steps.
+// A squared length keeps one partial sum per lane, lane = dimension mod 16, on every target, whatever the width of its
+// registers; buffers that kernels read in whole steps have room for as many.
 constexpr std::size_t kDotLanes = 16;
 
 // A survey takes maxima of this many interleaved groups of columns: at least k values of a row are not below the

@@ -11,8 +11,8 @@ namespace conse {
 namespace CONSE_TARGET_NAMESPACE {
 namespace {
 
-// Up to kRuns runs side by side: one chain of additions alone waits for itself, 460 of 3,600 ns a query from the
-// embeddings (300 dimensions). The last run may be shorter.
+// Up to kRuns runs side by side, since one chain of additions alone waits for itself: 3.3 instead of 3.6 us a query
+// from the embeddings (300 dimensions). The last run may be shorter.
 template <bool kPlain, int kRuns>
 F32 score_runs(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
                std::size_t stride, F32 total) {
