@@ -9,7 +9,7 @@ from reference import assert_ranking, assert_same_bits, random_problem
 
 import conse_fast as cf
 
-N_LABELS = 3000  # 188 blocks: a search may give up after 64
+N_LABELS = 3000  # 188 blocks: a search may give up after 16
 
 
 def gaussian_problem(n=24, n_classes=90, dimension=64):
@@ -56,6 +56,8 @@ def test_bounds_are_used_where_they_pay(clustered, hard):
     assert not easy.plan(k=N_LABELS).bounded
     assert not difficult.plan(k=10).bounded
     assert difficult.info()["scored_fraction"] > 0.2
+    assert easy.plan(k=200, top_t=None, n_images=1).bounded
+    assert not easy.plan(k=200, top_t=None, n_images=1024).bounded
     assert easy.plan(k=1).expected_fraction <= easy.plan(k=100).expected_fraction <= 1
 
 
@@ -70,7 +72,13 @@ def test_a_plan_is_a_tuple_with_a_reason(clustered):
 
 @pytest.mark.parametrize(
     ("arguments", "error"),
-    [({"k": 0}, ValueError), ({"top_t": 0}, ValueError), ({"k": 1.0}, TypeError), ({"top_t": "all"}, TypeError)],
+    [
+        ({"k": 0}, ValueError),
+        ({"top_t": 0}, ValueError),
+        ({"n_images": 0}, ValueError),
+        ({"k": 1.0}, TypeError),
+        ({"top_t": "all"}, TypeError),
+    ],
 )
 def test_a_plan_for_nothing_is_refused(clustered, arguments, error):
     with pytest.raises(error, match=next(iter(arguments))):
@@ -114,7 +122,7 @@ def test_labels_with_several_rows_are_found_once_in_every_way(make_index, hard, 
 
 def test_pairs_and_logits_go_the_same_ways(make_index, clustered, form):
     index = make_index(*clustered[1:], form=form)
-    for top_t in (10, 70):
+    for top_t in (10, 70, 90):
         weights, kept = reference.top_k(clustered.probabilities, top_t)
         expected = index.rank(clustered.probabilities, 500, top_t)
         assert_same_bits(index.rank_pairs(kept, weights, 500), expected)

@@ -164,8 +164,8 @@ void bind_index(py::module_& module) {
         .def("embed", &embed)
         .def("info", &info)
         .def("plan",
-             [](const Index& index, std::size_t top_t, std::size_t k) {
-                 const Plan plan = index.plan(top_t, k);
+             [](const Index& index, std::size_t top_t, std::size_t k, std::size_t n_images) {
+                 const Plan plan = index.plan(top_t, k, n_images);
                  return py::make_tuple(plan.from_table ? "table" : "embeddings", plan.bounded, plan.expected_fraction,
                                        plan.reason);
              })

@@ -7,26 +7,10 @@
 #include <limits>
 #include <vector>
 
+#include "core/buckets.hpp"
+#include "core/entry.hpp"
+
 namespace conse {
-
-template <class Value>
-struct Entry {
-    Value value;
-    std::int32_t id;
-};
-
-template <class Value>
-bool ranks_before(const Entry<Value>& a, const Entry<Value>& b) {
-    return a.value > b.value || (a.value == b.value && a.id < b.id);
-}
-
-// A type of its own, since a pointer to the function would be called for every comparison.
-struct RanksBefore {
-    template <class Value>
-    bool operator()(const Entry<Value>& a, const Entry<Value>& b) const {
-        return ranks_before(a, b);
-    }
-};
 
 template <class Value>
 void sort_rest_by_id(std::vector<Entry<Value>>& entries, std::size_t n_first) {
@@ -72,7 +56,7 @@ class Collector {
     const std::vector<Entry<Value>>& finish() {
         if (k_ > kFew) {
             settle();
-            std::sort(entries_.begin(), entries_.end(), RanksBefore());
+            buckets_.sort(entries_);
         }
         return entries_;
     }
@@ -110,11 +94,8 @@ class Collector {
     void settle() {
         if (repeated_ids_) keep_best_of_each_id();
         if (entries_.size() >= k_) {
-            const auto kth = entries_.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
-            std::nth_element(entries_.begin(), kth, entries_.end(), RanksBefore());
-            floor_ = kth->value;
+            floor_ = buckets_.cut(entries_, k_);
             full_ = true;
-            entries_.resize(k_);
         }
         next_settling_ = entries_.size() + k_;
     }
@@ -133,6 +114,7 @@ class Collector {
     bool full_ = false;
     Value floor_ = 0;
     std::vector<Entry<Value>> entries_;
+    Buckets<Value> buckets_;
 };
 
 }  // namespace conse

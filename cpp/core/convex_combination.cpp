@@ -14,14 +14,14 @@ void combine_rows(const MatrixView& probabilities, std::size_t top_t, const Clas
     require_at_least_one("top_t", top_t);
     require_class_columns("probabilities", probabilities, classes.n_classes);
     const KernelTable& table = kernels();
-    const Work work{probabilities.rows, query_microseconds(classes.n_classes, top_t, classes.dimension)};
+    const Work work{probabilities.rows, query_microseconds(classes.n_classes, top_t, classes.dimension),
+                    Query::kAtOnce};
     visit_dtype(probabilities.dtype, [&](auto element) {
         parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
-            thread_local Query query;
-            for (std::size_t r = begin; r < end; ++r) {
-                query_of_row<decltype(element)>(table, probabilities, r, top_t, classes, query);
+            const auto write = [&](std::size_t r, const Query& query) {
                 write_f(query, classes.dimension, f + r * classes.dimension);
-            }
+            };
+            for_each_query<decltype(element)>(table, probabilities, {begin, end}, top_t, classes, write);
         });
     });
 }

@@ -88,14 +88,12 @@ void conse(const MatrixView& probabilities, const MatrixView& class_embeddings, 
     const ClassEmbeddings classes = class_rows(unit, class_embeddings, combination);
     const KernelTable& table = kernels();
     Directions directions(probabilities.rows, classes.dimension);
-    const Work work{probabilities.rows, query_microseconds(classes.n_classes, combination.top_t, classes.dimension)};
+    const Work work{probabilities.rows, query_microseconds(classes.n_classes, combination.top_t, classes.dimension),
+                    Query::kAtOnce};
     visit_dtype(probabilities.dtype, [&](auto element) {
         parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
-            thread_local Query query;
-            for (std::size_t r = begin; r < end; ++r) {
-                query_of_row<decltype(element)>(table, probabilities, r, combination.top_t, classes, query);
-                directions.set(r, query);
-            }
+            const auto set = [&](std::size_t r, Query& query) { directions.set(r, query); };
+            for_each_query<decltype(element)>(table, probabilities, {begin, end}, combination.top_t, classes, set);
         });
     });
     rank_directions(directions, {"label_embeddings", label_embeddings, nullptr}, ranking, execution);

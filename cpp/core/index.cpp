@@ -107,7 +107,6 @@ void Index::rank_logits(const MatrixView& logits, std::size_t top_t, double temp
         const auto fill = [&](const KernelTable& table, std::size_t r, Query& query) {
             query.set_logits(kept_of_row<decltype(element)>(table, logits, r, top_t, Domain::finite, "logits"),
                              temperature);
-            query.combine(table, index.classes);
         };
         rank_rows(index, {logits.rows, top_t, fill}, ranking, execution);
     });
@@ -119,11 +118,10 @@ void Index::rank_pairs(const std::int64_t* classes, const MatrixView& weights, c
     if (weights.columns < 1) invalid_argument("weights needs at least one column");
     visit_dtype(weights.dtype, [&](auto element) {
         using Element = decltype(element);
-        const auto fill = [&](const KernelTable& table, std::size_t r, Query& query) {
+        const auto fill = [&](const KernelTable&, std::size_t r, Query& query) {
             thread_local std::vector<Entry<typename Selector<Element>::Value>> pairs;
             pairs_of_row<Element>(index, classes + r * weights.columns, weights, r, pairs);
             query.set_weights(pairs);
-            query.combine(table, index.classes);
         };
         rank_rows(index, {weights.rows, weights.columns, fill}, ranking, execution);
     });
@@ -154,10 +152,11 @@ IndexInfo Index::info() const {
     return info;
 }
 
-Plan Index::plan(std::size_t top_t, std::size_t k) const {
+Plan Index::plan(std::size_t top_t, std::size_t k, std::size_t n_images) const {
     require_at_least_one("top_t", top_t);
     require_at_least_one("k", k);
-    const RankPlan plan = make_plan(*data_, top_t, k);
+    require_at_least_one("n_images", n_images);
+    const RankPlan plan = make_plan(*data_, top_t, k, n_images);
     return {plan.arithmetic == Arithmetic::table, plan.bounded, plan.expected_fraction,
             reason_of(plan, *data_, top_t, k)};
 }

@@ -21,6 +21,7 @@ namespace {
 // Searches that a thread advances in turn, so that each finds in the cache what it asked for a round ago. 4, 16 and 32
 // took as long; one alone takes 1.15 times as long with 300 dimensions, 1.4 times with 50.
 constexpr std::size_t kInterleaved = 8;
+static_assert(kInterleaved <= Query::kAtOnce, "they are combined together");
 
 // After so many searches, when most of them gave up, the other rows are not tried.
 constexpr std::size_t kTrials = 16;
@@ -60,7 +61,7 @@ class Ranker {
           rows_(rows),
           ranking_(ranking),
           kernels_(kernels()),
-          plan_(make_plan(index, rows.top_t, ranking.k)) {}
+          plan_(make_plan(index, rows.top_t, ranking.k, rows.count)) {}
 
     // Rows [begin, begin + count).
     void rank(std::size_t begin, std::size_t count, const Execution& execution) {
@@ -81,9 +82,11 @@ class Ranker {
 
   private:
     void search_all(const Execution& execution) {
-        parallel_for({hard_.size(), plan_.row_microseconds}, execution, [&](std::size_t begin, std::size_t end) {
-            for (std::size_t i = begin; i < end; i += kInterleaved) search(i, std::min(kInterleaved, end - i));
-        });
+        parallel_for({hard_.size(), plan_.row_microseconds, Query::kAtOnce}, execution,
+                     [&](std::size_t begin, std::size_t end) {
+                         for (std::size_t i = begin; i < end; i += kInterleaved)
+                             search(i, std::min(kInterleaved, end - i));
+                     });
     }
 
     void search(std::size_t begin, std::size_t count) {
@@ -94,8 +97,8 @@ class Ranker {
         thread_local std::array<Query, kInterleaved> queries;
         thread_local std::array<Search, kInterleaved> searches;
         std::array<bool, kInterleaved> busy{};
+        fill(count, [&](std::size_t i) { return first_ + begin + i; }, queries.data());
         for (std::size_t i = 0; i < count; ++i) {
-            rows_.fill(kernels_, first_ + begin + i, queries[i]);
             busy[i] = queries[i].has_direction();
             if (busy[i])
                 searches[i].begin(kernels_, index_, plan_.arithmetic, queries[i], ranking_.k, plan_.most_blocks);
@@ -114,6 +117,12 @@ class Ranker {
         }
     }
 
+    template <class RowAt>
+    void fill(std::size_t count, const RowAt& row_at, Query* queries) const {
+        for (std::size_t i = 0; i < count; ++i) rows_.fill(kernels_, row_at(i), queries[i]);
+        Query::combine(kernels_, index_.classes, queries, count);
+    }
+
     void sweep_table(const std::vector<std::size_t>& rows, const Execution& execution) {
         const double line = 0.0025 * static_cast<double>(std::min(rows_.top_t, index_.classes.n_classes));
         const Work work{rows.size(), line * static_cast<double>(index_.n_blocks)};
@@ -121,7 +130,7 @@ class Ranker {
             thread_local Query query;
             thread_local Search search;
             for (std::size_t i = begin; i < end; ++i) {
-                rows_.fill(kernels_, rows[i], query);
+                fill(1, [&](std::size_t) { return rows[i]; }, &query);
                 if (query.has_direction()) search.sweep(kernels_, index_, query, ranking_.k);
                 write_ranking(query.has_direction() ? search.finish() : kNoLabels, rows[i], ranking_);
             }
@@ -131,13 +140,15 @@ class Ranker {
     void sweep_embeddings(const std::vector<std::size_t>& rows, const Execution& execution) {
         const std::size_t dimension = index_.classes.dimension;
         Directions directions(rows.size(), dimension);
-        parallel_for({rows.size(), plan_.row_microseconds}, execution, [&](std::size_t begin, std::size_t end) {
-            thread_local Query query;
-            for (std::size_t i = begin; i < end; ++i) {
-                rows_.fill(kernels_, rows[i], query);
-                directions.set(i, query);
-            }
-        });
+        parallel_for({rows.size(), plan_.row_microseconds, Query::kAtOnce}, execution,
+                     [&](std::size_t begin, std::size_t end) {
+                         thread_local std::array<Query, Query::kAtOnce> queries;
+                         for (std::size_t i = begin; i < end; i += Query::kAtOnce) {
+                             const std::size_t n = std::min(Query::kAtOnce, end - i);
+                             fill(n, [&](std::size_t j) { return rows[i + j]; }, queries.data());
+                             for (std::size_t j = 0; j < n; ++j) directions.set(i + j, queries[j]);
+                         }
+                     });
         DenseRanking ranking{index_.n_blocks * kBlockRows, dimension, std::min(ranking_.k, index_.n_labels),
                              index_.repeated_labels,       nullptr,   nullptr};
         ranking.make_ranker = [&](Range batch, std::size_t most_labels, std::size_t k) {

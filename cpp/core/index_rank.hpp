@@ -13,7 +13,7 @@ namespace conse {
 struct RankRows {
     std::size_t count;
     std::size_t top_t;
-    /// Sets up the query of a row. Called from any thread, perhaps twice for a row.
+    /// Sets up the query of a row, not yet combined. Called from any thread, perhaps twice for a row.
     std::function<void(const KernelTable& kernels, std::size_t row, Query& query)> fill;
 };
 

@@ -43,7 +43,7 @@ std::string sample_scored_fraction(const IndexData& index, const Execution& exec
         Search search;
         for (std::size_t i = begin; i < end; ++i) {
             query.set_weights(made_up_image(index.classes, i * index.classes.n_classes / n_images));
-            query.combine(table, index.classes);
+            Query::combine(table, index.classes, &query, 1);
             if (!query.has_direction()) continue;
             search.begin(table, index, arithmetic, query, kBest, index.n_blocks);
             while (search.step()) {

@@ -164,7 +164,8 @@ int threads_for(const Work& work, const Execution& execution) {
 
 void detail::parallel_for(const Work& work, const Execution& execution, const void* body, RangeFunction call) {
     const int n_threads = threads_for(work, execution);
-    const std::size_t grain = items_in(kMicrosecondsPerChunk, work);
+    const std::size_t share = work.items / static_cast<std::size_t>(n_threads);
+    const std::size_t grain = std::max(items_in(kMicrosecondsPerChunk, work), std::min(work.together, share));
     // Estimates can be wrong by a thousand, so the stretch between checkpoints begins short and follows the clock.
     std::size_t stretch = execution.checkpoint ? grain * static_cast<std::size_t>(4 * n_threads) : work.items;
     std::size_t begin = 0;

@@ -7,10 +7,12 @@
 
 namespace conse {
 
-/// `items` independent items that take about `microseconds` each.
+/// `items` independent items that take about `microseconds` each, less when so many go `together`: ranges are not
+/// shorter while there is one for every thread.
 struct Work {
     std::size_t items;
     double microseconds;
+    std::size_t together = 1;
 };
 
 namespace detail {

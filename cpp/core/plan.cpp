@@ -9,48 +9,56 @@
 namespace conse {
 namespace {
 
-// A block costs a line of the cache for each kept class, far from each other, or one for each dimension, all in a row.
-constexpr std::size_t kDimensionsPerTerm = 6;
+// The k best labels fill k / 16 blocks and are found in about 4 times as many (20,842 labels, real photos: 1.8 % of the
+// blocks at k = 100 and 15 to 18 % at k = 1,000 with 300 dimensions, 3.6 and 23 % with 50).
+constexpr double kBlocksPerFilled = 4;
 
-// Bounds pay while fewer blocks than this are scored: one block for one query costs four to five times what it costs
-// in a batch that goes through all of them.
-constexpr double kMostFraction = 0.2;
+// Bounds decide while they are expected to cost this share of scoring all labels.
+constexpr double kMostExpected = 0.7;
+// A search gives up when it has cost this share: even if most do, the sum stays below 1.25 times what scoring all would
+// have cost. Where hardly any search comes near, those that do are few, and few together cost more than a share of
+// many: with the smaller share and 50 dimensions one real photo in twenty gave up, and a batch took 1.15 times as long.
+constexpr double kMostSpent = 0.5, kMostSpentIfRare = 1, kRareBelow = 0.2;
+constexpr std::size_t kFewBlocks = 16;
 
-// The k best labels fill k / 16 blocks and are found in about 3 times as many (20,842 labels x 300: 1.4 % of the
-// blocks at k = 100, 15 % at k = 1,000).
-constexpr double kBlocksPerFilled = 3;
-
-// A search gives up when it has scored this share of the blocks, or twice what was expected: about a quarter of what
-// scoring all takes. At 3 % with 50 dimensions one real photo in twenty gave up, and scoring all labels for the two or
-// three of a batch of 32 made the batch take 1.7 times as long.
-constexpr double kGivesUpAt = 0.06;
-constexpr std::size_t kFewBlocks = 64;
+// Microseconds per block of 16 labels and query (AVX-512, 2.6 GHz, one thread), whose ratio matters. A search takes a
+// block at a time, with its bounds and what it has to wait for; else the table is read from end to end, and embeddings
+// are read for all queries of a batch together.
+double search_cost(Arithmetic arithmetic, std::size_t n_terms, std::size_t dimension) {
+    const bool from_table = arithmetic == Arithmetic::table;
+    return 0.15 + (from_table ? 0.005 * static_cast<double>(n_terms) : 0.0027 * static_cast<double>(dimension));
+}
+double sweep_cost(Arithmetic arithmetic, std::size_t n_terms, std::size_t dimension, std::size_t n_rows) {
+    if (arithmetic == Arithmetic::table) return 0.01 + 0.0025 * static_cast<double>(n_terms);
+    const double reading = 0.0064 / static_cast<double>(std::max<std::size_t>(1, n_rows));
+    return 0.01 + (0.0002 + reading) * static_cast<double>(dimension);
+}
 
 }  // namespace
 
 Arithmetic choose_arithmetic(const IndexData& index, std::size_t top_t) {
     const std::size_t n_terms = std::min(top_t, index.classes.n_classes);
-    const bool table_is_shorter = n_terms == 1 || n_terms * kDimensionsPerTerm <= index.classes.dimension;
-    return !index.compact() && table_is_shorter ? Arithmetic::table : Arithmetic::embeddings;
+    const bool from_table = !index.compact() && table_is_shorter(n_terms, index.classes.dimension);
+    return from_table ? Arithmetic::table : Arithmetic::embeddings;
 }
 
-RankPlan make_plan(const IndexData& index, std::size_t top_t, std::size_t k) {
+RankPlan make_plan(const IndexData& index, std::size_t top_t, std::size_t k, std::size_t n_rows) {
     const auto n_blocks = static_cast<double>(index.n_blocks);
-    const std::size_t n_terms = std::min(top_t, index.classes.n_classes);
+    const std::size_t n_terms = std::min(top_t, index.classes.n_classes), dimension = index.classes.dimension;
     const double filled = static_cast<double>(std::min(k, index.n_labels)) / static_cast<double>(index.n_labels);
     RankPlan plan{};
     plan.arithmetic = choose_arithmetic(index, top_t);
     plan.expected_fraction = std::min(1.0, index.scored_fraction + kBlocksPerFilled * filled);
-    plan.bounded = plan.expected_fraction <= kMostFraction || index.n_blocks <= kFewBlocks;
-    const double most = std::max(kGivesUpAt, 2 * plan.expected_fraction) * n_blocks;
+    const double search = search_cost(plan.arithmetic, n_terms, dimension);
+    const double sweep = sweep_cost(plan.arithmetic, n_terms, dimension, n_rows);
+    plan.most_fraction = std::min(1.0, kMostExpected * sweep / search);
+    plan.bounded = plan.expected_fraction <= plan.most_fraction || index.n_blocks <= kFewBlocks;
+    const bool rare = plan.expected_fraction * search < kRareBelow * sweep;
+    const double most = std::min(1.0, (rare ? kMostSpentIfRare : kMostSpent) * sweep / search) * n_blocks;
     plan.most_blocks = std::max(kFewBlocks, static_cast<std::size_t>(most));
-
-    const bool from_table = plan.arithmetic == Arithmetic::table;
-    const auto terms = static_cast<double>(from_table ? n_terms : index.classes.dimension);
-    const double block = plan.bounded ? 0.08 + 0.003 * terms : 0.01 + (from_table ? 0.0025 : 0.0004) * terms;
-    const double blocks = n_blocks * (plan.bounded ? plan.expected_fraction : 1);
-    plan.row_microseconds = query_microseconds(index.classes.n_classes, n_terms, index.classes.dimension) +
-                            block * blocks + 0.02 * static_cast<double>(std::min(k, index.n_labels));
+    plan.row_microseconds = query_microseconds(index.classes.n_classes, n_terms, dimension) +
+                            n_blocks * (plan.bounded ? search * plan.expected_fraction : sweep) +
+                            0.02 * static_cast<double>(std::min(k, index.n_labels));
     return plan;
 }
 
@@ -68,7 +76,7 @@ std::string reason_of(const RankPlan& plan, const IndexData& index, std::size_t 
     const auto percent = [](double share) { return std::lround(1000 * share) / 10.0; };
     return concat(reason, "; for the ", std::min(k, index.n_labels), " best of ", index.n_labels, " labels about ",
                   percent(plan.expected_fraction), " % of the blocks are scored, and bounds pay up to ",
-                  percent(kMostFraction), " %", index.n_blocks <= kFewBlocks ? " or with so few labels" : "");
+                  percent(plan.most_fraction), " %", index.n_blocks <= kFewBlocks ? " or with so few labels" : "");
 }
 
 }  // namespace conse

@@ -22,11 +22,13 @@ struct RankPlan {
     Arithmetic arithmetic;
     bool bounded;              // false: every label is scored
     double expected_fraction;  // of blocks that a bounded search scores
+    double most_fraction;      // while no more than this is expected, bounds pay
     std::size_t most_blocks;   // a search that has scored so many blocks gives up, and every label is scored
     double row_microseconds;   // about, on one thread
 };
 
-RankPlan make_plan(const IndexData& index, std::size_t top_t, std::size_t k);
+/// For `n_rows` images in one call: many together score all labels at less cost than one by one.
+RankPlan make_plan(const IndexData& index, std::size_t top_t, std::size_t k, std::size_t n_rows);
 
 /// The plan in words.
 std::string reason_of(const RankPlan& plan, const IndexData& index, std::size_t top_t, std::size_t k);

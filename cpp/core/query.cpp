@@ -2,19 +2,54 @@
 
 #include <cmath>
 
+#include "core/dtype.hpp"
+
 namespace conse {
 
+// Brings the largest value into [1, 2) without rounding, so that neither a sum of 1e308s nor one of 1e-320s leaves
+// float64. Two factors: that of the smallest number is none.
+struct Query::Scale {
+    double half, rest;
+
+    explicit Scale(double largest) {
+        const int exponent = largest > 0 ? std::ilogb(largest) : 0;
+        half = std::ldexp(1.0, -exponent / 2);
+        rest = std::ldexp(1.0, -exponent - -exponent / 2);
+    }
+    double operator()(double value) const { return value * half * rest; }
+};
+
+namespace {
+
+// A sum in so many chains, by class id: classes without a weight change nothing in it.
+constexpr std::size_t kChains = 8;
+
+double sum_of(const double (&chains)[kChains]) {
+    double total = 0;
+    for (const double chain : chains) total += chain;
+    return total;
+}
+
+}  // namespace
+
+// Shares relative to the largest, of those that are not zero.
 template <class Value>
-void Query::set_weights(const std::vector<Entry<Value>>& kept) {
+void Query::take(const std::vector<Entry<Value>>& kept, const Scale& scale) {
     classes_.clear();
     shares_.clear();
     for (const Entry<Value>& entry : kept) {
         if (!(entry.value > 0)) continue;
         classes_.push_back(static_cast<std::uint32_t>(entry.id));
-        // Relative to the largest, so that neither a sum of 1e308s nor one of 1e-320s leaves float64.
-        shares_.push_back(static_cast<double>(entry.value) / static_cast<double>(kept.front().value));
+        shares_.push_back(scale(static_cast<double>(entry.value)));
     }
-    make_shares();
+    n_kept_ = kept.size();
+    is_row_ = false;
+}
+
+template <class Value>
+void Query::set_weights(const std::vector<Entry<Value>>& kept) {
+    take(kept, Scale(static_cast<double>(kept.front().value)));
+    normalize(total_of_rest());
 }
 
 template <class Value>
@@ -27,33 +62,108 @@ void Query::set_logits(const std::vector<Entry<Value>>& kept, double temperature
         classes_.push_back(static_cast<std::uint32_t>(entry.id));
         shares_.push_back(std::exp(below / (0.5 * temperature)));
     }
-    make_shares();
+    n_kept_ = kept.size();
+    is_row_ = false;
+    normalize(total_of_rest());
 }
 
-void Query::make_shares() {
+template <class Value, class Element>
+void Query::set_all_weights(const std::vector<Entry<Value>>& first, const Element* row, std::size_t n) {
+    const Scale scale(static_cast<double>(first.front().value));
+    take(first, scale);
+    n_kept_ = n;
+    is_row_ = true;
+    rest_shares_.assign(n, 0);
+    if (shares_.empty()) return;
+    relative_.assign((n + kChains - 1) / kChains * kChains, 0);
+    for (std::size_t c = 0; c < n; ++c) relative_[c] = scale(static_cast<double>(value_of(row[c])));
+    for (const std::uint32_t c : classes_) relative_[c] = 0;
+    double chains[kChains] = {};
+    for (std::size_t c = 0; c < relative_.size(); c += kChains) {
+        for (std::size_t i = 0; i < kChains; ++i) chains[i] += relative_[c + i];
+    }
+    const double factor = normalize(sum_of(chains));
+    for (std::size_t c = 0; c < n; ++c) rest_shares_[c] = static_cast<float>(relative_[c] * factor);
+}
+
+double Query::total_of_rest() const {
+    double chains[kChains] = {};
+    for (std::size_t t = kBoundTerms; t < shares_.size(); ++t) chains[classes_[t] % kChains] += shares_[t];
+    return sum_of(chains);
+}
+
+double Query::normalize(double total_of_rest) {
     double total = 0;
-    for (const double share : shares_) total += share;
-    const double factor = 1 / total;
+    for (std::size_t t = 0; t < std::min(shares_.size(), kBoundTerms); ++t) total += shares_[t];
+    const double factor = 1 / (total + total_of_rest);
     for (double& share : shares_) share *= factor;
+    return factor;
 }
 
-void Query::combine(const KernelTable& kernels, const ClassEmbeddings& classes) {
-    const std::size_t n_first = std::min(shares_.size(), kBoundTerms), n_rest = shares_.size() - n_first;
+// From the shares of all kept classes to what set_all_weights() makes.
+void Query::make_row(std::size_t n_classes) {
+    rest_shares_.assign(n_classes, 0);
+    for (std::size_t t = kBoundTerms; t < shares_.size(); ++t) {
+        rest_shares_[classes_[t]] = static_cast<float>(shares_[t]);
+    }
+    shares_.resize(std::min(shares_.size(), kBoundTerms));
+    classes_.resize(shares_.size());
+    is_row_ = true;
+}
+
+void Query::combine(const KernelTable& kernels, const ClassEmbeddings& classes, Query* queries, std::size_t count) {
+    for (std::size_t q = 0; q < count; ++q) queries[q].combine_first(kernels, classes);
+    if (combines_all(classes, queries[0].n_kept_)) {
+        combine_rows(kernels, classes, queries, count);
+    } else {
+        for (std::size_t q = 0; q < count; ++q) queries[q].combine_rest(kernels, classes);
+    }
+    for (std::size_t q = 0; q < count; ++q) queries[q].measure(kernels, classes);
+}
+
+void Query::combine_first(const KernelTable& kernels, const ClassEmbeddings& classes) {
+    const std::size_t n_first = std::min(shares_.size(), kBoundTerms);
     f_.resize(padded(classes.dimension));
     kernels.combine(shares_.data(), classes_.data(), n_first, classes.data, classes.dimension, f_.data());
-    rest_length_ = 0;
-    if (n_rest > 0) {
-        rest_.resize(f_.size());
-        rest_shares_.assign(shares_.begin() + static_cast<std::ptrdiff_t>(n_first), shares_.end());
-        kernels.combine_many(rest_shares_.data(), classes_.data() + n_first, n_rest, classes.data, classes.dimension,
-                             rest_.data());
-        rest_length_ = std::sqrt(kernels.squared_length(rest_.data(), classes.dimension));
-        for (std::size_t d = 0; d < f_.size(); ++d) f_[d] += rest_[d];
+}
+
+void Query::combine_rest(const KernelTable& kernels, const ClassEmbeddings& classes) {
+    rest_.clear();
+    if (shares_.size() <= kBoundTerms) return;
+    rest_.resize(f_.size());
+    rest_shares_.assign(shares_.begin() + kBoundTerms, shares_.end());
+    kernels.combine_many(rest_shares_.data(), classes_.data() + kBoundTerms, rest_shares_.size(), classes.data,
+                         classes.dimension, rest_.data());
+}
+
+// The rests of several queries at once, with every class.
+void Query::combine_rows(const KernelTable& kernels, const ClassEmbeddings& classes, Query* queries,
+                         std::size_t count) {
+    thread_local std::vector<float> rows, sums;
+    const std::size_t n = classes.n_classes, stride = n + kDotLanes, sums_stride = padded(classes.dimension);
+    rows.resize(count * stride);
+    sums.assign(count * sums_stride, 0);
+    for (std::size_t q = 0; q < count; ++q) {
+        if (!queries[q].is_row_) queries[q].make_row(n);
+        std::copy_n(queries[q].rest_shares_.begin(), n, rows.begin() + static_cast<std::ptrdiff_t>(q * stride));
     }
+    kernels.combine_all({rows.data(), stride, count, n}, classes.data, classes.dimension, sums.data(), sums_stride);
+    for (std::size_t q = 0; q < count; ++q) {
+        const auto of_query = sums.begin() + static_cast<std::ptrdiff_t>(q * sums_stride);
+        queries[q].rest_.assign(of_query, of_query + static_cast<std::ptrdiff_t>(sums_stride));
+    }
+}
+
+// Adds the rest to f and finds the lengths.
+void Query::measure(const KernelTable& kernels, const ClassEmbeddings& classes) {
+    rest_length_ = rest_.empty() ? 0 : std::sqrt(kernels.squared_length(rest_.data(), classes.dimension));
+    for (std::size_t d = 0; d < rest_.size(); ++d) f_[d] += rest_[d];
     length_ = std::sqrt(kernels.squared_length(f_.data(), classes.dimension));
     reach_ = classes.lengths == nullptr ? 1 : 0;
-    for (std::size_t t = 0; classes.lengths != nullptr && t < shares_.size(); ++t) {
-        reach_ += shares_[t] * classes.lengths[classes_[t]];
+    if (classes.lengths == nullptr) return;
+    for (std::size_t t = 0; t < shares_.size(); ++t) reach_ += shares_[t] * classes.lengths[classes_[t]];
+    for (std::size_t c = 0; is_row_ && c < classes.n_classes; ++c) {
+        reach_ += static_cast<double>(rest_shares_[c]) * classes.lengths[c];
     }
 }
 
@@ -77,5 +187,8 @@ template void Query::set_weights(const std::vector<Entry<float>>&);
 template void Query::set_weights(const std::vector<Entry<double>>&);
 template void Query::set_logits(const std::vector<Entry<float>>&, double);
 template void Query::set_logits(const std::vector<Entry<double>>&, double);
+template void Query::set_all_weights(const std::vector<Entry<float>>&, const std::uint16_t*, std::size_t);
+template void Query::set_all_weights(const std::vector<Entry<float>>&, const float*, std::size_t);
+template void Query::set_all_weights(const std::vector<Entry<double>>&, const double*, std::size_t);
 
 }  // namespace conse

@@ -18,6 +18,21 @@ struct ClassEmbeddings {
     const double* lengths;  // (classes) of the rows, or null when they were brought to length 1
 };
 
+// A block costs a line of the cache for each kept class, far from each other, or one for each dimension, all in a row.
+constexpr std::size_t kDimensionsPerTerm = 6;
+
+/// Whether a label's score costs less by the table of class x label scores than by its embedding.
+inline bool table_is_shorter(std::size_t n_terms, std::size_t dimension) {
+    return n_terms == 1 || n_terms * kDimensionsPerTerm <= dimension;
+}
+
+/// Whether `n_kept` classes are all there are, and f is combined from a row with a share for each: a product of
+/// matrices for several images. Depends on the index and T alone.
+inline bool combines_all(const ClassEmbeddings& classes, std::size_t n_kept) {
+    return n_kept >= classes.n_classes && classes.n_classes > kBoundTerms && classes.dimension >= kDenseLanes &&
+           !table_is_shorter(classes.n_classes, classes.dimension);
+}
+
 /// Scratch of one thread; filled anew for every image.
 class Query {
   public:
@@ -28,9 +43,14 @@ class Query {
     /// Takes kept classes with their logits: the weights are exp((logit - largest) / temperature).
     template <class Value>
     void set_logits(const std::vector<Entry<Value>>& kept, double temperature);
+    /// Takes the weights of all n classes as they come, where combines_all(); `first` are the kBoundTerms largest. To
+    /// the bits of set_weights.
+    template <class Value, class Element>
+    void set_all_weights(const std::vector<Entry<Value>>& first, const Element* row, std::size_t n);
 
-    /// f = sum_t shares[t] * s_t in float64 and its length.
-    void combine(const KernelTable& kernels, const ClassEmbeddings& classes);
+    /// f = sum_t shares[t] * s_t and its length, for `count` queries, kAtOnce at most, of the same T.
+    static void combine(const KernelTable& kernels, const ClassEmbeddings& classes, Query* queries, std::size_t count);
+    static constexpr std::size_t kAtOnce = 8;  // those that the widest kernel multiplies at once
 
     /// Whether f points anywhere: false when all weights are zero or the embeddings cancel.
     bool has_direction() const { return length_ > kShortestLength * reach_; }
@@ -41,7 +61,6 @@ class Query {
     void make_direction();
 
     const std::vector<std::uint32_t>& classes() const { return classes_; }
-    const std::vector<double>& shares() const { return shares_; }
     const std::vector<float>& weights() const { return weights_; }
     const std::vector<double>& f() const { return f_; }
     const std::vector<float>& direction() const { return direction_; }
@@ -57,12 +76,26 @@ class Query {
   private:
     static constexpr double kShortestLength = 1e-6;  // relative to what f would have if nothing cancelled
 
-    void make_shares();
+    struct Scale;
 
+    template <class Value>
+    void take(const std::vector<Entry<Value>>& kept, const Scale& scale);
+    double total_of_rest() const;
+    double normalize(double total_of_rest);
+    void make_row(std::size_t n_classes);
+    void combine_first(const KernelTable& kernels, const ClassEmbeddings& classes);
+    void combine_rest(const KernelTable& kernels, const ClassEmbeddings& classes);
+    static void combine_rows(const KernelTable& kernels, const ClassEmbeddings& classes, Query* queries,
+                             std::size_t count);
+    void measure(const KernelTable& kernels, const ClassEmbeddings& classes);
+
+    std::size_t n_kept_ = 0;
+    bool is_row_ = false;  // only the first are listed, and rest_shares_ has a share for every class
     std::vector<std::uint32_t> classes_;
     std::vector<double> shares_;  // p_t / Z
-    std::vector<double> f_, rest_;
     std::vector<float> rest_shares_;
+    std::vector<double> relative_;  // scratch
+    std::vector<double> f_, rest_;
     std::vector<float> weights_;
     std::vector<float> direction_;
     double length_ = 0, rest_length_ = 0;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 
 #include "conse/matrix_view.hpp"
+#include "core/directions.hpp"
 #include "core/dtype.hpp"
 #include "core/query.hpp"
 #include "core/select.hpp"
@@ -36,12 +38,35 @@ const auto& kept_of_row(const KernelTable& kernels, const MatrixView& x, std::si
     return kept;
 }
 
-/// Selects the top_t of row r of probabilities and combines their embeddings into query.
+/// Selects the top_t of row r of probabilities for query, not yet combined.
 template <class Element>
 void query_of_row(const KernelTable& kernels, const MatrixView& probabilities, std::size_t r, std::size_t top_t,
                   const ClassEmbeddings& classes, Query& query) {
-    query.set_weights(kept_of_row<Element>(kernels, probabilities, r, top_t, Domain::weights, "probabilities"));
-    query.combine(kernels, classes);
+    constexpr const char* kArgument = "probabilities";
+    if (!combines_all(classes, top_t)) {
+        query.set_weights(kept_of_row<Element>(kernels, probabilities, r, top_t, Domain::weights, kArgument));
+        return;
+    }
+    thread_local Selector<Element> selector;
+    const Element* row = contiguous_row(probabilities, r, selector.gathered);
+    query.set_all_weights(
+        selector.select(kernels, row, probabilities.columns, kBoundTerms, Domain::weights, kArgument, r), row,
+        probabilities.columns);
+}
+
+/// Calls use(r, query) for each row of probabilities from begin to end, with the query combined.
+template <class Element, class Use>
+void for_each_query(const KernelTable& kernels, const MatrixView& probabilities, Range rows, std::size_t top_t,
+                    const ClassEmbeddings& classes, const Use& use) {
+    thread_local std::array<Query, Query::kAtOnce> queries;
+    for (std::size_t begin = rows.begin; begin < rows.end; begin += Query::kAtOnce) {
+        const std::size_t count = std::min(Query::kAtOnce, rows.end - begin);
+        for (std::size_t i = 0; i < count; ++i) {
+            query_of_row<Element>(kernels, probabilities, begin + i, top_t, classes, queries[i]);
+        }
+        Query::combine(kernels, classes, queries.data(), count);
+        for (std::size_t i = 0; i < count; ++i) use(begin + i, queries[i]);
+    }
 }
 
 /// f as float32, as `embed` and `convex_combination` return it.

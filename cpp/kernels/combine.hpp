@@ -6,6 +6,7 @@
 
 #include "kernels.hpp"
 #include "lanes.hpp"
+#include "product.hpp"
 
 namespace conse {
 namespace CONSE_TARGET_NAMESPACE {
@@ -117,6 +118,49 @@ void combine_many(const float* weights, const std::uint32_t* rows, std::size_t n
         if (d < dimension) at(Parts<1>(), dimension >= 16 ? dimension - 16 : 0, dimension >= 16 ? 16 : dimension);
     }
     for (d = dimension; d % 16 != 0; ++d) f[d] = 0;
+}
+
+// kQueries from q on, all dimensions, kTiles x 16 at a time. The last ones end with the row: some are computed again,
+// to the same bits.
+template <int kTiles, int kQueries>
+void combine_dimensions(const AllShares& shares, std::size_t q, const float* embeddings, std::size_t dimension,
+                        float* sums, std::size_t sums_stride) {
+    constexpr std::size_t kStep = kTiles * kDenseLanes;
+    for (std::size_t next = 0; next < dimension; next += kStep) {
+        const std::size_t d = next + kStep <= dimension ? next : dimension - kStep;
+        const float* tiles[kTiles];
+        for (std::size_t t = 0; t < kTiles; ++t) tiles[t] = embeddings + d + t * kDenseLanes;
+        Block<kTiles, kQueries, RowColumns> block(shares.data + q * shares.stride, shares.stride, tiles, {dimension},
+                                                  shares.n_classes);
+        block.score();
+        for (int i = 0; i < kQueries; ++i) block.store(i, sums + (q + static_cast<std::size_t>(i)) * sums_stride + d);
+    }
+}
+
+template <int kTiles, int kQueries>
+void combine_queries(const AllShares& shares, std::size_t q, const float* embeddings, std::size_t dimension,
+                     float* sums, std::size_t sums_stride) {
+    if (dimension >= kTiles * kDenseLanes) {
+        combine_dimensions<kTiles, kQueries>(shares, q, embeddings, dimension, sums, sums_stride);
+    } else if constexpr (kTiles > 3) {
+        combine_queries<3, kQueries>(shares, q, embeddings, dimension, sums, sums_stride);
+    } else {
+        combine_dimensions<1, kQueries>(shares, q, embeddings, dimension, sums, sums_stride);
+    }
+}
+
+void combine_all(const AllShares& shares, const float* embeddings, std::size_t dimension, float* sums,
+                 std::size_t sums_stride) {
+    // A query alone leaves registers to more dimensions; eight chains of additions do not wait for each other.
+    constexpr int kTilesOfOne = kScoreTiles * kScoreQueries < 8 ? kScoreTiles * kScoreQueries : 8;
+    constexpr std::size_t kQueries = kScoreQueries;
+    for (std::size_t next = 0; next < shares.count && shares.count >= kQueries; next += kQueries) {
+        const std::size_t q = next + kQueries <= shares.count ? next : shares.count - kQueries;
+        combine_queries<kScoreTiles, kScoreQueries>(shares, q, embeddings, dimension, sums, sums_stride);
+    }
+    for (std::size_t q = 0; q < shares.count && shares.count < kQueries; ++q) {
+        combine_queries<kTilesOfOne, 1>(shares, q, embeddings, dimension, sums, sums_stride);
+    }
 }
 
 double squared_length(const double* f, std::size_t dimension) {

@@ -8,15 +8,13 @@
 #include "half.hpp"
 #include "kernels.hpp"
 #include "lanes.hpp"
+#include "product.hpp"
 
 namespace conse {
 namespace CONSE_TARGET_NAMESPACE {
 namespace {
 
-static_assert(kDenseLanes == 16, "the loops below are written for these");
-
-constexpr int kParts = kDenseLanes / NativeF32::kLanes;  // registers of a column
-constexpr std::size_t kSquares = 8;                      // squares that are added up in float32
+constexpr std::size_t kSquares = 8;  // squares that are added up in float32
 constexpr std::size_t kStep = NativeF32::kLanes < kSquares ? kSquares : NativeF32::kLanes;
 
 constexpr std::uint32_t kAllLanes = 0xffff;
@@ -260,86 +258,13 @@ void scale(const float* dots, const float* factors, std::size_t count, float flo
 
 // ---- score -----------------------------------------------------------------------------------------------
 
-// kTiles of labels against kQueries, d ascending: the inner loop of everything here. As many chains of additions as
-// the registers hold, so that none waits for itself and each load serves several of them.
-template <int kTiles, int kQueries>
-class Block {
-  public:
-    Block(const DenseQueries& queries, std::size_t q, const DenseTiles& tiles, std::size_t tile)
-        : queries_(queries.data + q * queries.stride), stride_(queries.stride), dimension_(tiles.dimension) {
-        for (std::size_t t = 0; t < kTiles; ++t) tiles_[t] = tiles.data + (tile + t) * dimension_ * kDenseLanes;
-    }
-
-    void score() {
-        constexpr std::size_t kRuns = kRunTerms * kRunTerms;
-        add_runs(0, dimension_ < kRuns ? dimension_ : kRuns, totals_);
-        for (std::size_t begin = kRuns; begin < dimension_; begin += kRuns) {
-            Sums sums;
-            add_runs(begin, dimension_ - begin < kRuns ? dimension_ : begin + kRuns, sums);
-            for (int q = 0; q < kQueries; ++q) {
-                for (int r = 0; r < kRegisters; ++r) totals_[q][r] = totals_[q][r] + sums[q][r];
-            }
-        }
-    }
-
-    // Scores of one query by kTiles * 16 labels; the mask of each tile.
-    void finish(int q, const float* factors, float floor, float* scores, std::uint16_t* masks) const {
-        constexpr int kLanes = NativeF32::kLanes;
-        const NativeF32 zero = NativeF32::broadcast(0), lowest = NativeF32::broadcast(floor);
-        for (int t = 0; t < kTiles; ++t) {
-            std::uint32_t mask = 0;
-            for (int part = 0; part < kParts; ++part) {
-                const int r = t * kParts + part;
-                const NativeF32 score = multiply_add(totals_[q][r], NativeF32::load(factors + r * kLanes), zero);
-                score.store(scores + r * kLanes);
-                mask |= at_least(score, lowest) << (part * kLanes);
-            }
-            masks[t] = static_cast<std::uint16_t>(mask);
-        }
-    }
-
-  private:
-    static constexpr int kRegisters = kTiles * kParts;
-    using Sums = NativeF32[kQueries][kRegisters];
-
-    void add_runs(std::size_t begin, std::size_t end, Sums& sums) const {
-        const NativeF32 zero = NativeF32::broadcast(0);
-        for (std::size_t d = begin; d == begin || d < end; d += kRunTerms) {
-            Sums run;
-            add_run(d, end - d < kRunTerms ? end : d + kRunTerms, run);
-            for (int q = 0; q < kQueries; ++q) {
-                for (int r = 0; r < kRegisters; ++r) sums[q][r] = (d == begin ? zero : sums[q][r]) + run[q][r];
-            }
-        }
-    }
-
-    void add_run(std::size_t begin, std::size_t end, Sums& run) const {
-        for (auto& sums : run) {
-            for (NativeF32& sum : sums) sum = NativeF32::broadcast(0);
-        }
-        for (std::size_t d = begin; d < end; ++d) {
-            NativeF32 x[kRegisters];
-            for (int r = 0; r < kRegisters; ++r) {
-                const float* column = tiles_[r / kParts] + d * kDenseLanes;
-                x[r] = NativeF32::load(column + r % kParts * NativeF32::kLanes);
-            }
-            for (int q = 0; q < kQueries; ++q) {
-                const NativeF32 weight = NativeF32::broadcast(queries_[static_cast<std::size_t>(q) * stride_ + d]);
-                for (int r = 0; r < kRegisters; ++r) run[q][r] = multiply_add(weight, x[r], run[q][r]);
-            }
-        }
-    }
-
-    const float* tiles_[kTiles];
-    const float* queries_;
-    std::size_t stride_, dimension_;
-    Sums totals_;
-};
-
 template <int kTiles, int kQueries>
 void score_block(const DenseQueries& queries, std::size_t q, const DenseTiles& tiles, std::size_t tile, float* scores,
                  std::uint16_t* masks) {
-    Block<kTiles, kQueries> block(queries, q, tiles, tile);
+    const float* packed[kTiles];
+    for (std::size_t t = 0; t < kTiles; ++t) packed[t] = tiles.data + (tile + t) * tiles.dimension * kDenseLanes;
+    Block<kTiles, kQueries, PackedColumns> block(queries.data + q * queries.stride, queries.stride, packed, {},
+                                                 tiles.dimension);
     block.score();
     for (int i = 0; i < kQueries; ++i, ++q) {
         const std::size_t at = q * tiles.count + tile;

@@ -39,6 +39,7 @@ const KernelTable CONSE_TABLE = {
     CONSE_TARGET_NAMESPACE::collect<double>,
     CONSE_TARGET_NAMESPACE::combine,
     CONSE_TARGET_NAMESPACE::combine_many,
+    CONSE_TARGET_NAMESPACE::combine_all,
     CONSE_TARGET_NAMESPACE::squared_length,
     CONSE_TARGET_NAMESPACE::score_block,
     CONSE_TARGET_NAMESPACE::score_plain_block,

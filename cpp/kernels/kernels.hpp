@@ -76,6 +76,14 @@ struct DenseTiles {
     const float* factors;  // (count, 16); a label with NaN reaches no floor
 };
 
+// Rows of a share for every class, `stride` floats apart.
+struct AllShares {
+    const float* data;
+    std::size_t stride;
+    std::size_t count;
+    std::size_t n_classes;
+};
+
 struct KernelTable {
     const char* target;
     bool fused;  // products are added with one rounding (FMA): same bits on all such targets
@@ -101,6 +109,10 @@ struct KernelTable {
     // The same for many terms: float32 within runs of 32 terms, whose totals are added up in float64.
     void (*combine_many)(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* embeddings,
                          std::size_t dimension, double* f);
+    // The same for all classes and several queries, at least 16 dimensions: sums[q * sums_stride + d], float32 in runs
+    // of 32 classes and of 32 runs.
+    void (*combine_all)(const AllShares& shares, const float* embeddings, std::size_t dimension, float* sums,
+                        std::size_t sums_stride);
     double (*squared_length)(const double* f, std::size_t dimension);
 
     // Score. scores[lane] = sum_t weights[t] * block[stride * rows[t] + lane], in the order of t, in runs of 32 terms

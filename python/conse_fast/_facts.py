@@ -118,18 +118,20 @@ class IndexFacts:
         """(L,) class id of each label, -1 for an unseen one; read-only."""
         return self._handle.label_class()
 
-    def plan(self, top_t: int | None = 10, k: int = 10) -> Plan:
+    def plan(self, top_t: int | None = 10, k: int = 10, n_images: int = 1024) -> Plan:
         """How `rank` would go about it. The scores depend on `Plan.arithmetic` alone, which k does not change.
 
         Args:
             top_t: Classes that are kept of each row, or None for all.
             k: Labels to return.
+            n_images: Rows of a call: many together score all labels at less cost than one by one.
 
         Raises:
-            TypeError: top_t or k is no whole number.
-            ValueError: top_t or k is less than 1.
+            TypeError: top_t, k or n_images is no whole number.
+            ValueError: top_t, k or n_images is less than 1.
         """
-        return Plan(*self._handle.plan(_arrays.terms(top_t, self.n_classes), _arrays.count(k, "k")))
+        terms = _arrays.terms(top_t, self.n_classes)
+        return Plan(*self._handle.plan(terms, _arrays.count(k, "k"), _arrays.count(n_images, "n_images")))
 
     def info(self) -> dict[str, Any]:
         """What the index holds, as a dictionary of plain values."""

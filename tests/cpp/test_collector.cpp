@@ -1,5 +1,7 @@
 #include "core/collector.hpp"
 
+#include <cmath>
+#include <limits>
 #include <map>
 
 #include "check.hpp"
@@ -50,6 +52,27 @@ CONSE_TEST(random_entries, "collector.keeps what sorting would keep, ties and re
                 }
                 std::shuffle(entries.begin(), entries.end(), generator);
                 CHECK(same(collected(entries, k, repeated), sorted(entries, k, repeated)));
+            }
+        }
+    }
+}
+
+CONSE_TEST(spread_entries, "collector.however values are spread: evenly, in one place, over all of float32, infinite") {
+    std::mt19937 generator(2);
+    std::uniform_real_distribution<float> uniform(-1, 1);
+    for (int kind = 0; kind < 5; ++kind) {
+        for (const std::size_t count : {33, 100, 5000}) {
+            std::vector<Entry<float>> entries(count);
+            for (std::size_t i = 0; i < count; ++i) {
+                const float x = uniform(generator);
+                const float values[] = {x, std::ldexp(x, static_cast<int>(generator() % 250) - 125),
+                                        i == 7 ? 1e30f : 0.5f + 1e-6f * x, 0.25f,
+                                        i % 50 == 7 ? std::copysign(std::numeric_limits<float>::infinity(), x) : x};
+                entries[i] = {values[kind], static_cast<std::int32_t>(i)};
+            }
+            std::shuffle(entries.begin(), entries.end(), generator);
+            for (const std::size_t k : {33, 99, 1000, 6000}) {
+                CHECK(same(collected(entries, k, false), sorted(entries, k, false)));
             }
         }
     }

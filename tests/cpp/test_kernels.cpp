@@ -227,6 +227,43 @@ CONSE_TEST(many_terms, "kernels.combine_many equals float64 up to float32 runs a
     });
 }
 
+CONSE_TEST(every_class, "kernels.combine_all equals float64 up to float32 runs, whatever goes together") {
+    constexpr std::size_t kClasses = 1100, kStride = kClasses + 3, kMost = 11;
+    auto shares = testing::random_floats(kMost * kStride, 6);
+    for (float& share : shares) share = std::abs(share);
+    for (const std::size_t dimension : {16, 17, 47, 48, 50, 127, 128, 300}) {
+        const auto embeddings = testing::exactly(testing::random_floats(kClasses * dimension, 5));
+        std::vector<float> bits;
+        testing::for_each_target([&] {
+            std::vector<float> alone(kMost * dimension), together(kMost * dimension);
+            for (std::size_t q = 0; q < kMost; ++q) {
+                const AllShares one{shares.data() + q * kStride, kStride, 1, kClasses};
+                kernels().combine_all(one, embeddings.get(), dimension, alone.data() + q * dimension, dimension);
+            }
+            for (const std::size_t count : {2, 3, 6, 8, 11}) {
+                kernels().combine_all({shares.data(), kStride, count, kClasses}, embeddings.get(), dimension,
+                                      together.data(), dimension);
+                CHECK(std::equal(together.begin(), together.begin() + static_cast<std::ptrdiff_t>(count * dimension),
+                                 alone.begin()));
+            }
+            for (std::size_t q = 0; q < kMost; q += 5) {
+                for (std::size_t d = 0; d < dimension; ++d) {
+                    double exact = 0, mass = 0;
+                    for (std::size_t c = 0; c < kClasses; ++c) {
+                        const double term = static_cast<double>(shares[q * kStride + c]) *
+                                            static_cast<double>(embeddings[c * dimension + d]);
+                        exact += term;
+                        mass += std::abs(term);
+                    }
+                    CHECK(std::abs(static_cast<double>(alone[q * dimension + d]) - exact) <= 66 * 0x1p-24 * mass);
+                }
+            }
+            if (kernels().fused && bits.empty()) bits = alone;
+            if (kernels().fused) CHECK(bits == alone);
+        });
+    }
+}
+
 CONSE_TEST(same_bits, "kernels.all targets with FMA give the same bits") {
     const std::size_t dimension = 301;
     const auto embeddings = testing::random_floats(40 * dimension, 9), weights = testing::random_floats(40, 10);

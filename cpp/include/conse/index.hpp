@@ -75,7 +75,8 @@ class Index {
     void embed(const MatrixView& probabilities, std::size_t top_t, float* f, const Execution& execution = {}) const;
 
     IndexInfo info() const;
-    Plan plan(std::size_t top_t, std::size_t k) const;
+    /// For calls of so many images: many together score all labels at less cost than one by one.
+    Plan plan(std::size_t top_t, std::size_t k, std::size_t n_images = 1024) const;
     const std::int32_t* label_class() const;  // (n_labels)
     TextView class_names() const;
     TextView class_ids() const;
