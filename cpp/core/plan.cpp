@@ -17,8 +17,8 @@ constexpr double kBlocksPerFilled = 4;
 constexpr double kMostExpected = 0.7;
 // A search gives up when it has cost this share: even if most do, the sum stays below 1.25 times what scoring all would
 // have cost. Where hardly any search comes near, those that do are few, and few together cost more than a share of
-// many: with the smaller share and 50 dimensions one real photo in twenty gave up, and a batch took 1.15 times as long.
-constexpr double kMostSpent = 0.5, kMostSpentIfRare = 1, kRareBelow = 0.2;
+// many: with the smaller share and 50 dimensions one real photo in ten gave up, and a batch took 1.25 times as long.
+constexpr double kMostSpent = 0.5, kMostSpentIfRare = 2, kRareBelow = 0.2;
 constexpr std::size_t kFewBlocks = 16;
 
 // Microseconds per block of 16 labels and query (AVX-512, 2.6 GHz, one thread), whose ratio matters. A search takes a
