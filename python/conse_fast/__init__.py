@@ -13,6 +13,9 @@ index; `top_k`, `convex_combination` and `cosine_rank` are its three steps.
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from conse_fast import _core
 from conse_fast._facts import Plan
 from conse_fast._index import ConseIndex
@@ -20,6 +23,15 @@ from conse_fast._limits import Limits, measure_limits
 from conse_fast._names import Names
 from conse_fast._primitives import conse, convex_combination, cosine_rank, top_k
 from conse_fast._ranking import Ranking
+
+if TYPE_CHECKING:
+    from conse_fast.word_vectors import WordVectors, read_word_vectors
+
+# Imported when they are asked for: programs that rank do without them.
+_LATER = {
+    "WordVectors": "conse_fast.word_vectors",
+    "read_word_vectors": "conse_fast.word_vectors",
+}
 
 __version__: str = _core.version
 
@@ -46,18 +58,31 @@ def max_threads() -> int:
     return _core.max_threads()
 
 
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'conse_fast' has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 __all__ = [
     "ConseIndex",
     "Limits",
     "Names",
     "Plan",
     "Ranking",
+    "WordVectors",
     "__version__",
     "conse",
     "convex_combination",
     "cosine_rank",
     "max_threads",
     "measure_limits",
+    "read_word_vectors",
     "target",
     "targets",
     "top_k",

@@ -10,8 +10,8 @@ import click
 
 import conse_fast
 from conse_fast import Limits, measure_limits
+from conse_fast._arrays import Array
 from conse_fast.cli.bench_input import Subject, open_subject
-from conse_fast.cli.inputs import Array
 from conse_fast.cli.options import n_threads_option, top_t_option
 from conse_fast.cli.terminal import ProgressBar, console
 from conse_fast.cli.timing import Case, Timing, time_calls

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from conse_fast import ConseIndex, cosine_rank
+from conse_fast._arrays import Array
 from conse_fast.cli.errors import CliError
-from conse_fast.cli.inputs import Array, RowsFile
+from conse_fast.cli.inputs import RowsFile
 from conse_fast.cli.ranking import explain
 from conse_fast.demo import SEEN, UNSEEN, load
 

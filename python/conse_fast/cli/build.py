@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from conse_fast import ConseIndex
+from conse_fast._arrays import Array
 from conse_fast.cli.errors import CliError
-from conse_fast.cli.inputs import Array, NameList, open_embeddings, read_names
+from conse_fast.cli.inputs import NameList, open_embeddings, read_names
 from conse_fast.cli.options import n_threads_option
 from conse_fast.cli.outputs import check_output, is_special
 from conse_fast.cli.terminal import ProgressBar, bytes_text, seconds_text

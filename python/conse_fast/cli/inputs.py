@@ -2,49 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import stat
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from conse_fast._array_files import choose_tensor, open_npy, open_tensors, split_source
+from conse_fast._arrays import Array
 from conse_fast.cli.errors import CliError
-
-Array = npt.NDArray[Any]
-
-_NPY = b"\x93NUMPY"
-_ZIP = b"PK\x03\x04"
-_SAFETENSORS = ".safetensors"
-
-
-def open_npy(path: str) -> Array:
-    """Maps an ``.npy`` file into memory; nothing of it is read, and nothing is ever unpickled.
-
-    Raises:
-        CliError: The file holds no array that can be mapped.
-        OSError: The file is missing or cannot be read.
-    """
-    if not stat.S_ISREG(os.stat(path).st_mode) and not Path(path).is_dir():  # noqa: PTH116 - keeps the path in errors
-        raise CliError(f"{path} is no regular file; it cannot be mapped into memory")
-    with Path(path).open("rb") as file:
-        start = file.read(len(_NPY))
-    if start.startswith(_ZIP):
-        raise CliError(f"{path} is an .npz archive; save the one array of it with numpy.save")
-    if start != _NPY:
-        raise CliError(f"{path} is no .npy file; save the array with numpy.save")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a shape that overflows warns before it fails
-            return np.lib.format.open_memmap(path, mode="r")
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:  # the header is text that anyone may have written
-        why = "it is shorter than its header says" if "mmap length is greater" in str(error) else error
-        raise CliError(f"{path} cannot be read as an .npy array: {why}") from error
 
 
 class RowsFile:
@@ -85,40 +50,18 @@ def open_embeddings(source: str) -> Array:
     """A matrix from an ``.npy`` file (mapped), or from ``file.safetensors`` or ``file.safetensors:tensor``.
 
     Raises:
-        CliError: There is no such tensor or no matrix, or the safetensors package is missing.
+        ImportError: The safetensors package is needed and missing.
+        ValueError: There is no such tensor or no matrix.
         OSError: The file is missing or cannot be read.
     """
-    path, mark, tensor = source.partition(_SAFETENSORS + ":")
-    if mark and not Path(source).exists():
-        array = _read_safetensors(path + _SAFETENSORS, tensor)
-    elif source.endswith(_SAFETENSORS):
-        array = _read_safetensors(source, None)
+    path, tensor = split_source(source)
+    if path.endswith(".safetensors"):
+        with open_tensors(path) as file:
+            array: Array = file.get_tensor(choose_tensor(file, path, tensor))
     else:
-        array = open_npy(source)
+        array = open_npy(path)
     if array.ndim != 2:
         raise CliError(f"{source} has shape {array.shape}; expected (rows, dimensions)")
-    return array
-
-
-def _read_safetensors(path: str, tensor: str | None) -> Array:
-    try:
-        from safetensors import SafetensorError, safe_open
-    except ModuleNotFoundError:
-        raise CliError(f"reading {path} needs the safetensors package: pip install safetensors") from None
-    with Path(path).open("rb"):
-        pass  # a missing file is told like any other
-    try:
-        with safe_open(path, framework="np") as file:
-            names = list(file.keys())
-            chosen = tensor if tensor is not None else names[0] if len(names) == 1 else None
-            if chosen not in names:
-                missing = "several tensors" if tensor is None else f"no tensor '{tensor}'"
-                listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-                raise CliError(f"{path} holds {missing}; name one as {path}:NAME, from: {listed}")
-            array: Array = file.get_tensor(chosen)
-    except (SafetensorError, TypeError, ValueError, AttributeError) as error:
-        # NumPy has no bfloat16 or float8: the package fails in its own ways.
-        raise CliError(f"{path} cannot be read as float arrays: {error}") from error
     return array
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from conse_fast import ConseIndex, Ranking
+from conse_fast._arrays import Array
 from conse_fast.cli.errors import CliError
-from conse_fast.cli.inputs import Array, RowsFile
+from conse_fast.cli.inputs import RowsFile
 from conse_fast.cli.writers import Writer
 
 # What is at hand of a file, whatever its size: more would not be faster.

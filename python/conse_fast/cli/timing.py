@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conse_fast.cli.inputs import Array
+from conse_fast._arrays import Array
 
 _TARGET = "CONSE_FAST_TARGET"
 
