@@ -185,6 +185,8 @@ def test_what_the_package_offers():
     offered = {
         *("ConseIndex", "Limits", "Names", "Ranking", "conse", "convex_combination", "cosine_rank"),
         *("max_threads", "measure_limits", "target", "targets", "top_k"),
+        *("Coverage", "LabelEmbeddings", "NameRules", "WordVectors"),
+        *("embed_labels", "read_hierarchy", "read_word_vectors"),
     }
     assert offered <= set(cf.__all__)
     for name in cf.__all__:

@@ -8,7 +8,8 @@ For one image with class probabilities ``p``:
 3. rank the labels by ``cos(f, label embedding)`` and return the best ``k``.
 
 `ConseIndex` prepares labels once and ranks them in microseconds; `conse` does the whole in one call without an
-index; `top_k`, `convex_combination` and `cosine_rank` are its three steps.
+index; `top_k`, `convex_combination` and `cosine_rank` are its three steps. `read_word_vectors` and `embed_labels`
+make the embeddings that it needs from the names of classes and labels.
 """
 
 from __future__ import annotations
@@ -25,11 +26,17 @@ from conse_fast._primitives import conse, convex_combination, cosine_rank, top_k
 from conse_fast._ranking import Ranking
 
 if TYPE_CHECKING:
+    from conse_fast.vocabulary import Coverage, LabelEmbeddings, NameRules, embed_labels, read_hierarchy
     from conse_fast.word_vectors import WordVectors, read_word_vectors
 
 # Imported when they are asked for: programs that rank do without them.
 _LATER = {
+    "Coverage": "conse_fast.vocabulary",
+    "LabelEmbeddings": "conse_fast.vocabulary",
+    "NameRules": "conse_fast.vocabulary",
     "WordVectors": "conse_fast.word_vectors",
+    "embed_labels": "conse_fast.vocabulary",
+    "read_hierarchy": "conse_fast.vocabulary",
     "read_word_vectors": "conse_fast.word_vectors",
 }
 
@@ -71,7 +78,10 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "ConseIndex",
+    "Coverage",
+    "LabelEmbeddings",
     "Limits",
+    "NameRules",
     "Names",
     "Plan",
     "Ranking",
@@ -80,8 +90,10 @@ __all__ = [
     "conse",
     "convex_combination",
     "cosine_rank",
+    "embed_labels",
     "max_threads",
     "measure_limits",
+    "read_hierarchy",
     "read_word_vectors",
     "target",
     "targets",
