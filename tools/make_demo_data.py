@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conse_fast.demo import split_words
+from conse_fast.demo import RULES
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     imagenet = args.data / "imagenet"
     shutil.copyfile(imagenet / "labels_21842.tsv", args.output / "labels.tsv")
     labels = [line.split("\t") for line in read_lines(imagenet / "labels_21842.tsv")[1:]]
-    words_of = {wnid: {word for lemma in name.split(",") for word in split_words(lemma)} for wnid, name in labels}
+    words_of = {wnid: RULES.lookups([name]) for wnid, name in labels}
 
     glove = args.data / "word_vectors" / "glove_50d_20k.txt"
     known = write_word_vectors(glove, set().union(*words_of.values()), args.output)

@@ -19,7 +19,8 @@ from conse_fast.cli.errors import CliError
 from conse_fast.cli.options import n_threads_option, top_t_option
 from conse_fast.cli.outputs import whole_file
 from conse_fast.cli.terminal import bytes_text, console, seconds_text
-from conse_fast.demo import SEEN, UNSEEN, DemoData, LabelEmbeddings, load
+from conse_fast.demo import SEEN, UNSEEN, DemoData, load
+from conse_fast.vocabulary import LabelEmbeddings
 
 _T = TypeVar("_T")
 

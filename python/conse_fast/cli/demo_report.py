@@ -11,7 +11,8 @@ import conse_fast
 from conse_fast.cli.demo import Result
 from conse_fast.cli.tables import new_table, print_section
 from conse_fast.cli.terminal import seconds_text, version_text
-from conse_fast.demo import SEEN, UNSEEN, LabelEmbeddings
+from conse_fast.demo import SEEN, UNSEEN
+from conse_fast.vocabulary import LabelEmbeddings
 
 _N_CLASSES_SHOWN = 3
 _N_LABELS_SHOWN = 5

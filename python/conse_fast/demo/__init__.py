@@ -20,13 +20,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conse_fast.demo.label_embeddings import LabelEmbeddings, embed_labels, split_words
+from conse_fast.vocabulary import LabelEmbeddings, NameRules, embed_labels
+from conse_fast.word_vectors import WordVectors
 
-__all__ = ["DATA_DIR", "SEEN", "UNSEEN", "DemoData", "LabelEmbeddings", "embed_labels", "load", "split_words"]
+__all__ = ["DATA_DIR", "RULES", "SEEN", "UNSEEN", "DemoData", "load"]
 
 DATA_DIR = Path(__file__).parent / "data"
 SEEN = slice(0, 1000)
 UNSEEN = slice(1000, None)
+
+# The plainest rules: a lemma is the mean of its lower-case words, cut at white space and at hyphens. Nothing else is
+# cut or removed: "mother's" and "St." stay words with their punctuation.
+RULES = NameRules(spaces="", phrases=False, case="lower", hyphens="split")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +65,9 @@ class DemoData:
         return tuple(unseen[label] for label in self.truth)
 
     def embed_labels(self) -> LabelEmbeddings:
-        """Embed all 21,842 labels by the rules of :func:`embed_labels`: vectors are (21842, 50) float32."""
-        return embed_labels(self.names, self.wnids, self.words, self.word_vectors, self.is_a)
+        """Embed all 21,842 labels by `RULES` and the hierarchy: vectors are (21842, 50) float32."""
+        vectors = WordVectors(self.words, self.word_vectors, "the demo")
+        return embed_labels(self.names, vectors, ids=self.wnids, hierarchy=self.is_a, rules=RULES)
 
 
 def load() -> DemoData:
