@@ -23,11 +23,17 @@ TextView text_view(const TextArrays& texts) {
     return view;
 }
 
+// The Python face has checked the word.
+MissingClasses missing_classes_of(const std::string& word) {
+    if (word == "refill") return MissingClasses::refill;
+    return word == "raise" ? MissingClasses::raise : MissingClasses::skip;
+}
+
 Index build(const py::array& class_embeddings, const py::array& label_embeddings, std::size_t n_labels,
             const std::optional<py::array>& row_label, const std::optional<py::array>& label_class,
             const TextArrays& class_names, const TextArrays& class_ids, const TextArrays& label_names,
-            const TextArrays& label_ids, bool normalize_classes, bool compact, const std::string& path, int n_threads,
-            const py::object& progress) {
+            const TextArrays& label_ids, bool normalize_classes, bool compact, const std::string& missing_classes,
+            const std::string& path, int n_threads, const py::object& progress) {
     BuildInput input;
     input.class_embeddings = matrix_view(class_embeddings, "class_embeddings");
     input.label_embeddings = matrix_view(label_embeddings, "label_embeddings");
@@ -40,7 +46,7 @@ Index build(const py::array& class_embeddings, const py::array& label_embeddings
     input.label_ids = text_view(label_ids);
     const Execution how = execution(n_threads, progress);
     const ReleaseGil nogil;
-    return Index::build(input, {normalize_classes, compact, path}, how);
+    return Index::build(input, {normalize_classes, compact, path, missing_classes_of(missing_classes)}, how);
 }
 
 void rank(const Index& index, const py::array& probabilities, std::size_t top_t, const py::array& scores,
@@ -112,6 +118,7 @@ py::dict info(const Index& index) {
     result["block_rows"] = info.block_rows;
     result["n_blocks"] = info.n_blocks;
     result["normalize_classes"] = info.normalize_classes;
+    result["missing_classes"] = info.refill ? "refill" : "skip";
     result["scored_fraction"] = info.scored_fraction;
     result["checksum"] = info.checksum;
     result["nbytes"] = info.nbytes;
@@ -142,7 +149,7 @@ void bind_index(py::module_& module) {
                     py::arg("label_embeddings").noconvert(), py::arg("n_labels"), py::arg("row_label").noconvert(),
                     py::arg("label_class").noconvert(), py::arg("class_names"), py::arg("class_ids"),
                     py::arg("label_names"), py::arg("label_ids"), py::arg("normalize_classes"), py::arg("compact"),
-                    py::arg("path"), py::arg("n_threads"), py::arg("progress"))
+                    py::arg("missing_classes"), py::arg("path"), py::arg("n_threads"), py::arg("progress"))
         .def_static("open", &Index::open)
         .def_static("from_bytes",
                     [](const py::bytes& bytes) {

@@ -9,8 +9,8 @@
 
 namespace conse {
 
-void combine_rows(const MatrixView& probabilities, std::size_t top_t, const ClassEmbeddings& classes, float* f,
-                  const Execution& execution) {
+void combine_rows(const MatrixView& probabilities, std::size_t top_t, const ClassEmbeddings& classes,
+                  const std::vector<std::uint32_t>& refilled, float* f, const Execution& execution) {
     require_at_least_one("top_t", top_t);
     require_class_columns("probabilities", probabilities, classes.n_classes);
     const KernelTable& table = kernels();
@@ -21,7 +21,7 @@ void combine_rows(const MatrixView& probabilities, std::size_t top_t, const Clas
             const auto write = [&](std::size_t r, const Query& query) {
                 write_f(query, classes.dimension, f + r * classes.dimension);
             };
-            for_each_query<decltype(element)>(table, probabilities, {begin, end}, top_t, classes, write);
+            for_each_query<decltype(element)>(table, probabilities, {begin, end}, top_t, classes, refilled, write);
         });
     });
 }
@@ -30,7 +30,7 @@ void convex_combination(const MatrixView& probabilities, const MatrixView& class
                         const Combination& combination, float* f, const Execution& execution) {
     require_id_range("class_embeddings", class_embeddings.rows);
     const UnitRows unit = unit_rows(class_embeddings, "class_embeddings", combination.normalize_classes, execution);
-    combine_rows(probabilities, combination.top_t, class_rows(unit, class_embeddings, combination), f, execution);
+    combine_rows(probabilities, combination.top_t, class_rows(unit, class_embeddings, combination), {}, f, execution);
 }
 
 }  // namespace conse

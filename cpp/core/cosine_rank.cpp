@@ -93,7 +93,7 @@ void conse(const MatrixView& probabilities, const MatrixView& class_embeddings, 
     visit_dtype(probabilities.dtype, [&](auto element) {
         parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
             const auto set = [&](std::size_t r, Query& query) { directions.set(r, query); };
-            for_each_query<decltype(element)>(table, probabilities, {begin, end}, combination.top_t, classes, set);
+            for_each_query<decltype(element)>(table, probabilities, {begin, end}, combination.top_t, classes, {}, set);
         });
     });
     rank_directions(directions, {"label_embeddings", label_embeddings, nullptr}, ranking, execution);

@@ -11,6 +11,7 @@
 #include "core/index_data.hpp"
 #include "core/index_rank.hpp"
 #include "core/index_verify.hpp"
+#include "core/missing_classes.hpp"
 #include "core/plan.hpp"
 #include "core/query_rows.hpp"
 
@@ -89,8 +90,11 @@ void Index::rank(const MatrixView& probabilities, std::size_t top_t, const Ranki
     const IndexData& index = *data_;
     require_class_columns("probabilities", probabilities, index.classes.n_classes);
     visit_dtype(probabilities.dtype, [&](auto element) {
+        using Element = decltype(element);
         const auto fill = [&](const KernelTable& table, std::size_t r, Query& query) {
-            query_of_row<decltype(element)>(table, probabilities, r, top_t, index.classes, query);
+            thread_local std::vector<Element> scratch;
+            const MatrixView rows = without_missing(probabilities, r, index.refilled, false, scratch);
+            query_of_row<Element>(table, rows, r, top_t, index.classes, query);
         };
         rank_rows(index, {probabilities.rows, top_t, fill}, ranking, execution);
     });
@@ -103,10 +107,14 @@ void Index::rank_logits(const MatrixView& logits, std::size_t top_t, double temp
     if (!(std::isfinite(temperature) && temperature > 0)) {
         invalid_argument("temperature must be a finite number > 0, got ", temperature);
     }
+    // No more than there are: the lowest logits would have a weight, if a small one.
+    top_t = std::min(top_t, std::max<std::size_t>(1, index.classes.n_classes - index.refilled.size()));
     visit_dtype(logits.dtype, [&](auto element) {
+        using Element = decltype(element);
         const auto fill = [&](const KernelTable& table, std::size_t r, Query& query) {
-            query.set_logits(kept_of_row<decltype(element)>(table, logits, r, top_t, Domain::finite, "logits"),
-                             temperature);
+            thread_local std::vector<Element> scratch;
+            const MatrixView rows = without_missing(logits, r, index.refilled, true, scratch);
+            query.set_logits(kept_of_row<Element>(table, rows, r, top_t, Domain::finite, "logits"), temperature);
         };
         rank_rows(index, {logits.rows, top_t, fill}, ranking, execution);
     });
@@ -128,7 +136,7 @@ void Index::rank_pairs(const std::int64_t* classes, const MatrixView& weights, c
 }
 
 void Index::embed(const MatrixView& probabilities, std::size_t top_t, float* f, const Execution& execution) const {
-    combine_rows(probabilities, top_t, data_->classes, f, execution);
+    combine_rows(probabilities, top_t, data_->classes, data_->refilled, f, execution);
 }
 
 IndexInfo Index::info() const {
@@ -144,6 +152,7 @@ IndexInfo Index::info() const {
     info.nbytes = index.image->size();
     info.compact = index.compact();
     info.normalize_classes = index.normalize_classes;
+    info.refill = index.refill;
     info.format_version = metadata("format_version");
     info.producer = metadata("producer");
     info.checksum = metadata(kChecksumKey);

@@ -76,6 +76,7 @@ class Builder {
     std::shared_ptr<const IndexData> run() {
         classes_ = unit_rows(input_.class_embeddings, "class_embeddings", options_.normalize_classes,
                              stage(execution_, 0, 0.01));
+        if (options_.missing_classes == MissingClasses::raise) require_vectors();
         labels_ = unit_rows(input_.label_embeddings, "label_embeddings", true, stage(execution_, 0.01, 0.05));
         for (const double length : classes_.lengths) {
             class_lengths_.push_back(length > 0 && options_.normalize_classes ? 1 : length);
@@ -103,6 +104,14 @@ class Builder {
         return row_label_.empty() ? row : static_cast<std::size_t>(row_label_[row]);
     }
     bool is_seen(std::size_t row) const { return label_class_[label_of(row)] >= 0; }
+
+    void require_vectors() const {
+        const auto n_missing = std::count(classes_.lengths.begin(), classes_.lengths.end(), 0.0);
+        if (n_missing == 0) return;
+        const auto first = std::find(classes_.lengths.begin(), classes_.lengths.end(), 0.0) - classes_.lengths.begin();
+        invalid_argument("class_embeddings[", first, "] is all zeros, the first of ", n_missing,
+                         " classes without a vector; give them one, or build with missing_classes 'skip' or 'refill'");
+    }
 
     // slots_[i] is the row in place i of the stored order. Seen labels come first, in blocks of their own.
     void order_rows() {
@@ -138,6 +147,7 @@ class Builder {
         plan.add_metadata("n_rows", std::to_string(n_rows_));
         plan.add_metadata("normalize_classes", yes_or_no(options_.normalize_classes));
         plan.add_metadata("repeated_labels", yes_or_no(repeated_labels_));
+        if (options_.missing_classes == MissingClasses::refill) plan.add_metadata(kMissingClassesKey, "refill");
         plan.add_tensor("label_embeddings", "F32", {n_blocks, dimension(), kBlockRows});
         plan.add_tensor("class_embeddings", "F32", {n_classes(), dimension()});
         plan.add_tensor("class_lengths", "F64", {n_classes()});

@@ -36,6 +36,16 @@ class Contents {
         return text == "true";
     }
 
+    // Absent in files that know of one way only.
+    bool refill() const {
+        const auto found = file_.metadata.find(kMissingClassesKey);
+        if (found == file_.metadata.end() || found->second == "skip") return false;
+        if (found->second != "refill") {
+            fail("metadata '", kMissingClassesKey, "' is '", found->second, "'; expected skip or refill");
+        }
+        return true;
+    }
+
     std::size_t count(const char* key) const {
         const std::string& text = metadata(key);
         if (text.empty() || text.size() > 15 || text.find_first_not_of("0123456789") != std::string::npos) {
@@ -169,6 +179,10 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     index->repeated_labels = contents.flag("repeated_labels");
     index->classes = {contents.data<float>("class_embeddings", "F32", {n_classes, dimension}), n_classes, dimension,
                       index->normalize_classes ? nullptr : index->class_lengths};
+    index->refill = contents.refill();
+    for (std::size_t c = 0; index->refill && c < n_classes; ++c) {
+        if (index->class_lengths[c] == 0) index->refilled.push_back(static_cast<std::uint32_t>(c));
+    }
     index->maxima_step = std::ldexp(1.0f, contents.exponent(kMaximaExponentKey));
     index->scored_fraction = contents.fraction(kScoredFractionKey);
     contents.metadata("producer");

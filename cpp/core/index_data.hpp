@@ -19,6 +19,7 @@ inline constexpr const char* kFormatVersion = "2";
 inline constexpr const char* kChecksumKey = "checksum.xxh64";
 inline constexpr const char* kScoredFractionKey = "scored_fraction";
 inline constexpr const char* kMaximaExponentKey = "maxima_exponent";
+inline constexpr const char* kMissingClassesKey = "missing_classes";  // may be missing: "skip"
 
 /// A tree. Level 0 are the blocks of 16 label rows; lane j of tile i on level n bounds, class by class, the values of
 /// tile 32 i + j on level n - 1, in whole steps. The last level has at most kTopTiles tiles.
@@ -46,6 +47,8 @@ struct IndexData {
 
     std::size_t n_labels = 0, n_rows = 0, n_blocks = 0;
     bool normalize_classes = true, repeated_labels = false;
+    bool refill = false;
+    std::vector<std::uint32_t> refilled;  // classes without a vector, ascending; none unless `refill`
     ClassEmbeddings classes{};
     const double* class_lengths = nullptr;    // (n_classes) of the stored class embeddings
     const float* label_embeddings = nullptr;  // (n_blocks, dimension, 16): unit rows, transposed in each block

@@ -7,6 +7,7 @@
 #include "conse/matrix_view.hpp"
 #include "core/directions.hpp"
 #include "core/dtype.hpp"
+#include "core/missing_classes.hpp"
 #include "core/query.hpp"
 #include "core/select.hpp"
 
@@ -54,15 +55,18 @@ void query_of_row(const KernelTable& kernels, const MatrixView& probabilities, s
         probabilities.columns);
 }
 
-/// Calls use(r, query) for each row of probabilities from begin to end, with the query combined.
+/// Calls use(r, query) for each row of probabilities from begin to end, with the query combined. Missing
+/// classes that are `refilled` are passed over.
 template <class Element, class Use>
 void for_each_query(const KernelTable& kernels, const MatrixView& probabilities, Range rows, std::size_t top_t,
-                    const ClassEmbeddings& classes, const Use& use) {
+                    const ClassEmbeddings& classes, const std::vector<std::uint32_t>& refilled, const Use& use) {
     thread_local std::array<Query, Query::kAtOnce> queries;
+    thread_local std::vector<Element> scratch;
     for (std::size_t begin = rows.begin; begin < rows.end; begin += Query::kAtOnce) {
         const std::size_t count = std::min(Query::kAtOnce, rows.end - begin);
         for (std::size_t i = 0; i < count; ++i) {
-            query_of_row<Element>(kernels, probabilities, begin + i, top_t, classes, queries[i]);
+            const MatrixView row = without_missing(probabilities, begin + i, refilled, false, scratch);
+            query_of_row<Element>(kernels, row, begin + i, top_t, classes, queries[i]);
         }
         Query::combine(kernels, classes, queries.data(), count);
         for (std::size_t i = 0; i < count; ++i) use(begin + i, queries[i]);

@@ -56,6 +56,7 @@ class Index:
         label_ids: _Texts,
         normalize_classes: bool,
         compact: bool,
+        missing_classes: str,
         path: bytes,
         n_threads: int,
         progress: Callable[[float], object] | None,

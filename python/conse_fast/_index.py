@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from conse_fast._arrays import Array, Pair
     from conse_fast._paths import PathLike
 
+_MISSING_CLASSES = ("skip", "refill", "raise")
+
 
 class ConseIndex(IndexFacts):
     """Label embeddings with everything that can be known before an image arrives.
@@ -45,6 +47,7 @@ class ConseIndex(IndexFacts):
         label_class: npt.ArrayLike | None = None,
         normalize_classes: bool = True,
         compact: bool = False,
+        missing_classes: str = "skip",
         path: PathLike | None = None,
         n_threads: int | None = None,
         progress: Callable[[float], object] | None = None,
@@ -63,6 +66,9 @@ class ConseIndex(IndexFacts):
             label_class: (L,) integers, the class that a label is, or -1 for an unseen label. None: all unseen.
             normalize_classes: Bring class embeddings to unit length (in float64); otherwise their lengths weigh.
             compact: Leave the table of class x label scores out (4 bytes x C x L); somewhat slower.
+            missing_classes: What becomes of a class without a vector, a row of zeros, when it is among the ``top_t`` of
+                an image. ``"skip"``: its weight is lost; ``"refill"``: the next class takes its place; ``"raise"``:
+                such a class is an error. The index remembers it.
             path: Stream to this file (written aside, then renamed) and open it; None: build in memory.
             n_threads: At most so many threads; None: `conse_fast.max_threads`.
             progress: Called from this thread with the share that is done, 0 to 1. An exception in it stops the
@@ -73,7 +79,7 @@ class ConseIndex(IndexFacts):
 
         Raises:
             TypeError: A wrong dtype or type.
-            ValueError: A wrong shape, NaN or infinity, ids out of range.
+            ValueError: A wrong shape, NaN or infinity, ids out of range, a class that is all zeros and must not be.
             OSError: The file cannot be written.
         """
         classes = _arrays.matrix(class_embeddings, "class_embeddings")
@@ -88,6 +94,9 @@ class ConseIndex(IndexFacts):
             counts.append(max(int(owners.max()) + 1, 1))
         n_labels = counts[0] if counts else len(labels)
         of_labels = None if label_class is None else _arrays.ids(label_class, "label_class", (n_labels,))
+        if missing_classes not in _MISSING_CLASSES:
+            expected = ", ".join(_MISSING_CLASSES)
+            raise ValueError(f"missing_classes must be one of {expected}, got {missing_classes!r}")
         if progress is not None and not callable(progress):
             raise TypeError(f"progress must be callable, got {type(progress).__name__}")
         core = _core.Index.build(
@@ -98,6 +107,7 @@ class ConseIndex(IndexFacts):
             label_class=of_labels,
             normalize_classes=bool(normalize_classes),
             compact=bool(compact),
+            missing_classes=missing_classes,
             path=b"" if path is None else _paths.encode(path),
             n_threads=_arrays.threads(n_threads),
             progress=progress,
@@ -212,7 +222,8 @@ class ConseIndex(IndexFacts):
             out: (scores, indices) to fill.
 
         Returns:
-            As `rank` with ``top_t = T``; the same bits for the same kept classes.
+            As `rank` with ``top_t = T``; the same bits for the same kept classes. No class can take the place of a
+            missing one: only the given ones are known.
 
         Raises:
             TypeError: A wrong dtype or type.

@@ -31,15 +31,23 @@ struct BuildInput {
     TextView class_names, class_ids, label_names, label_ids;
 };
 
+/// What becomes of a class without a vector, a row of zeros, when it is among the top_t of an image.
+enum class MissingClasses : std::uint8_t {
+    skip,    // its weight is lost
+    refill,  // the next class takes its place
+    raise,   // building is an error if there is one
+};
+
 struct BuildOptions {
     bool normalize_classes = true;
     bool compact = false;  // leave the table of class x label scores out
     std::string path;      // not empty: stream to this file (written aside, then renamed), and open it
+    MissingClasses missing_classes = MissingClasses::skip;
 };
 
 struct IndexInfo {
     std::size_t n_classes, n_labels, n_rows, dimension, n_blocks, block_rows, nbytes;
-    bool compact, normalize_classes;
+    bool compact, normalize_classes, refill;
     std::string format_version, producer, checksum, scored_fraction, path;
 };
 
