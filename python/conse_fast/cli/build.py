@@ -1,37 +1,51 @@
-"""``conse-fast build``: embeddings and names in, an index file out."""
+"""``conse-fast build``: embeddings, or names and word vectors, in; an index file out."""
 
 from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 
-from conse_fast import ConseIndex
-from conse_fast._arrays import Array
+from conse_fast import ConseIndex, WordVectors
+from conse_fast._array_files import split_source
 from conse_fast.cli.errors import CliError
-from conse_fast.cli.inputs import NameList, open_embeddings, read_names
 from conse_fast.cli.options import n_threads_option
 from conse_fast.cli.outputs import check_output, is_special
-from conse_fast.cli.terminal import ProgressBar, bytes_text, seconds_text
+from conse_fast.cli.sides import Side, embed_names, open_side
+from conse_fast.cli.terminal import ProgressBar, bytes_text, console, seconds_text
+from conse_fast.cli.vocabulary import Vocabulary, per_synonym_option, report_option, vocabulary_options
 
-_NO_NAMES = NameList(None, None)
+_WITHOUT = {True: "are all zeros", False: "own no vector"}
 
 
 @click.command(
     epilog="""\b
 Examples:
   conse-fast build classes.npy labels.npy -o index.safetensors
+  conse-fast build classes.txt labels.txt --vectors glove.6B.300d.txt \\
+      -o index.safetensors
   conse-fast build model.safetensors:classes labels.npy --compact \\
       --label-names labels.txt -o index.safetensors"""
 )
-@click.argument("class_embeddings")
-@click.argument("label_embeddings")
+@click.argument("classes")
+@click.argument("labels")
 @click.option("-o", "--output", required=True, metavar="INDEX", help="The index file to write.")
-@click.option("--class-names", metavar="FILE", help="Names of the classes.")
-@click.option("--label-names", metavar="FILE", help="Names of the labels.")
+@click.option("--class-names", metavar="FILE", help="Names of the classes, where CLASSES are embeddings.")
+@click.option("--label-names", metavar="FILE", help="Names of the labels, where LABELS are embeddings.")
 @click.option("--skip-header", is_flag=True, help="Leave out the first line of each names file.")
+@click.option(
+    "--row-label", metavar="FILE.npy", help="The label that owns each row of LABELS, where labels own several."
+)
+@click.option(
+    "--missing-classes",
+    type=click.Choice(("skip", "refill", "raise")),
+    default="skip",
+    show_default=True,
+    help="A class without a vector loses its weight, or gives its place to the next class, or is an error.",
+)
 @click.option(
     "--compact", is_flag=True, help="Leave the table of class x label scores out: smaller, and slower to rank."
 )
@@ -41,65 +55,85 @@ Examples:
     help="Let longer class embeddings weigh more. [default: bring all to length 1]",
 )
 @n_threads_option
+@per_synonym_option
+@report_option
+@vocabulary_options
 def build(
-    class_embeddings: str,
-    label_embeddings: str,
+    classes: str,
+    labels: str,
     output: str,
     class_names: str | None,
     label_names: str | None,
     skip_header: bool,
+    row_label: str | None,
+    missing_classes: str,
     compact: bool,
     keep_class_lengths: bool,
     n_threads: int | None,
+    per_synonym: bool,
+    report: str | None,
+    **options: Any,
 ) -> None:
-    """Build an index file from the embeddings of classes and labels.
+    """Build an index file from the embeddings of classes and labels, or from their names.
 
-    CLASS_EMBEDDINGS holds a row per class, in the order of the classifier's outputs; LABEL_EMBEDDINGS a row per label
-    to rank, of the same length. Both are .npy files, or FILE.safetensors[:TENSOR], float16, float32 or float64. A label
-    of zeros never ranks.
+    CLASSES holds a row per class, in the order of the classifier's outputs; LABELS a row per label to rank, of the same
+    length. Each is an .npy file, or FILE.safetensors[:TENSOR], float16, float32 or float64. With --vectors, each may
+    be a names file instead, and its embeddings are made as by 'conse-fast embed'. A label of zeros never ranks.
 
     A names file is UTF-8 text in the order of the rows: a name per line, or an id, a tab and a name per line.
 
     INDEX appears when it is whole: an error or Ctrl-C leaves no file, or the old one as it was.
     """
-    files = [name for name in (class_names, label_names) if name is not None]
-    check_output(output, [_file_of(class_embeddings), _file_of(label_embeddings), *files])
+    vocabulary = Vocabulary(**options)
+    vocabulary.require_vectors(click.get_current_context())
+    named = (class_names, label_names, row_label)
+    inputs = [split_source(classes)[0], split_source(labels)[0], *(name for name in named if name), *vocabulary.files]
+    check_output(output, inputs)
+    if report is not None:
+        check_output(report, [*inputs, output])
     if is_special(output):
         raise CliError(f"{output} is no regular file; an index cannot be written to it")
     started = time.monotonic()
-    classes, labels = open_embeddings(class_embeddings), open_embeddings(label_embeddings)
-    of_classes = _names(class_names, classes, "class", skip_header)
-    of_labels = _names(label_names, labels, "label", skip_header)
+    of_classes = open_side(classes, "class", class_names, None, skip_header, vocabulary)
+    of_labels = open_side(labels, "label", label_names, row_label, skip_header, vocabulary)
+    of_classes, of_labels, vectors = embed_names(of_classes, of_labels, vocabulary, per_synonym)
     with ProgressBar("building") as progress:
         index = ConseIndex.build(
-            classes,
-            labels,
-            class_names=of_classes.names,
-            class_ids=of_classes.ids,
-            label_names=of_labels.names,
-            label_ids=of_labels.ids,
+            of_classes.complete(),
+            of_labels.complete(),
+            class_names=of_classes.names.names,
+            class_ids=of_classes.names.ids,
+            label_names=of_labels.names.names,
+            label_ids=of_labels.names.ids,
+            row_label=of_labels.row_label,
             normalize_classes=not keep_class_lengths,
             compact=compact,
+            missing_classes=missing_classes,
             path=os.path.realpath(output),
             n_threads=n_threads,
             progress=progress,
         )
-    click.echo(_summary(index, output, time.monotonic() - started))
+    click.echo(_summary(index, of_labels, output, time.monotonic() - started))
+    if vectors is not None:
+        _tell_coverage((of_classes, of_labels), vectors, vocabulary, report)
 
 
-def _file_of(source: str) -> str:
-    """The file of ``FILE.safetensors:TENSOR``."""
-    return source if Path(source).exists() else source.partition(".safetensors:")[0] + ".safetensors"
+def _tell_coverage(sides: tuple[Side, Side], vectors: WordVectors, vocabulary: Vocabulary, report: str | None) -> None:
+    from conse_fast.cli.coverage_report import print_coverage
+
+    titles = {"class": "classes", "label": "labels"}
+    parts = {titles[side.of]: side.coverage for side in sides if side.coverage is not None}
+    if report is not None:
+        vocabulary.write_report(report, vectors, parts)
+    click.echo()
+    print_coverage(console(), parts, vectors)
 
 
-def _names(path: str | None, embeddings: Array, of: str, skip_header: bool) -> NameList:
-    return _NO_NAMES if path is None else read_names(path, len(embeddings), of, skip_header=skip_header)
-
-
-def _summary(index: ConseIndex, output: str, seconds: float) -> str:
-    without = index.n_labels - index.n_rows
+def _summary(index: ConseIndex, labels: Side, output: str, seconds: float) -> str:
+    owners = index.n_rows if labels.row_label is None else len(np.unique(labels.row_label))
+    without = index.n_labels - owners
     return (
         f"{output}: {index.n_classes:,} classes, {index.n_labels:,} labels of {index.dimension} dimensions, "
         f"{bytes_text(index.nbytes)}, built in {seconds_text(seconds)}"
-        + (f"; {without:,} labels are all zeros and never rank" if without else "")
+        + (f"; {without:,} labels {_WITHOUT[labels.row_label is None]} and never rank" if without else "")
     )

@@ -73,23 +73,25 @@ class NameList:
     ids: list[str] | None
 
 
-def read_names(path: str, n_rows: int, of: str, *, skip_header: bool) -> NameList:
+def read_names(path: str, n_rows: int | None, of: str, *, skip_header: bool) -> NameList:
     """Reads a file of one name a line, or of ``id<TAB>name`` lines; which of them, its first line tells.
 
     Args:
         path: A UTF-8 text file.
-        n_rows: How many names there must be.
+        n_rows: How many names there must be; None: any number, but one at least.
         of: Whose names they are, for messages: ``"class"``.
         skip_header: Leave the first line out.
 
     Raises:
-        CliError: Not UTF-8, not ``n_rows`` lines, or lines of both kinds.
+        CliError: Not UTF-8, not ``n_rows`` lines or none, or lines of both kinds.
         OSError: The file is missing or cannot be read.
     """
     lines = _read_lines(path)
     first = 1 if skip_header else 0
     rows = [line.split("\t") for line in lines[first:]]
-    if len(rows) != n_rows:
+    if n_rows is None and not rows:
+        raise CliError(f"{path} holds no names; expected a name, or id<TAB>name, per line")
+    if n_rows is not None and len(rows) != n_rows:
         hint = "; if its first line is a header, give --skip-header" if len(rows) == n_rows + 1 else ""
         raise CliError(f"{path} holds {len(rows):,} names; expected {n_rows:,}, one per {of} embedding{hint}")
     n_columns = len(rows[0]) if rows else 1

@@ -61,7 +61,7 @@ def _facts(facts: dict[str, Any], index: ConseIndex) -> list[tuple[str, str]]:
         ("form", "full, with the scores of every class and label" if full else "compact, embeddings only"),
         ("classes", f"{facts['n_classes']:,}{_texts(facts, 'class')}"),
         ("class vectors", f"{facts['n_classes']:,} of {facts['dimension']} dimensions, {lengths}"),
-        ("missing classes", _MISSING_CLASSES[facts["missing_classes"]]),
+        ("missing", _MISSING_CLASSES[facts["missing_classes"]]),
         ("labels", f"{facts['n_labels']:,}{_texts(facts, 'label')}"),
         ("label vectors", f"{facts['n_rows']:,} of {facts['dimension']} dimensions; labels without one never rank"),
         ("blocks", f"{facts['n_blocks']:,} of {facts['block_rows']} label vectors"),

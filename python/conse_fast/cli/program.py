@@ -10,6 +10,7 @@ import click
 from conse_fast.cli.bench import bench
 from conse_fast.cli.build import build
 from conse_fast.cli.demo import demo
+from conse_fast.cli.embed import embed
 from conse_fast.cli.errors import ClosedPipe, run_and_exit
 from conse_fast.cli.inspect import info, verify
 from conse_fast.cli.rank import rank
@@ -68,7 +69,7 @@ Start here:
 
 \b
 Your own labels:
-  conse-fast build classes.npy labels.npy -o index.safetensors
+  conse-fast build classes.txt labels.txt --vectors glove.6B.300d.txt -o index.safetensors
   conse-fast rank index.safetensors probabilities.npy -o ranking.csv""",
 )
 @click.option(
@@ -93,5 +94,5 @@ def program(ctx: click.Context, debug: bool) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (demo, build, info, verify, rank, bench):
+for _command in (demo, embed, build, info, verify, rank, bench):
     program.add_command(_command)
