@@ -145,6 +145,24 @@ def test_other_files_of_word_vectors(here):
     assert told in " ".join(result.stdout.split())
 
 
+def test_ancestors_that_are_no_label_lend_where_they_have_names(here):
+    (here / "is_a.txt").write_text("x n6\ny x\nz y\n")
+    (here / "names.txt").write_text("y\tbig cat\nz\tfish\nn4\tdog\n")
+    names = ["--hierarchy-names", "names.txt"]
+    assert run(*EMBED, "--hierarchy", "is_a.txt", *names, "--report", "coverage.json").exit_code == 0
+    np.testing.assert_array_equal(np.load("new.npy")[2], [1, 3])
+    np.testing.assert_array_equal(np.load("new.npy")[0], [5, -1])
+    report = json.loads((here / "coverage.json").read_text(encoding="utf-8"))
+    assert report["labels"]["n_labels"] == 5
+    assert report["labels"]["labels"][2]["ancestors"] == ["y"]
+    assert run(*BUILD, "--hierarchy", "is_a.txt", *names, "--per-synonym").exit_code == 0
+    with cf.ConseIndex.open("new.safetensors") as index:
+        assert (index.n_classes, index.n_labels, index.n_rows) == (3, 5, 6)
+    assert_fails(run(*EMBED, *names), 1, "--hierarchy-names goes with --hierarchy")
+    (here / "names.txt").write_text("big cat\n")
+    assert_fails(run(*EMBED, "--hierarchy", "is_a.txt", *names), 1, "names.txt holds names without ids")
+
+
 # ------------------------------------------------------------------------------------------------------- build
 
 

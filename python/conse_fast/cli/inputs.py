@@ -104,6 +104,13 @@ def read_names(path: str, n_rows: int | None, of: str, *, skip_header: bool) -> 
     return NameList(names, [row[0] for row in rows] if n_columns == 2 else None)
 
 
+def join_names(lists: list[NameList]) -> NameList:
+    """Lists as one; names stand for ids where a list has none."""
+    names = [name for listed in lists for name in listed.names or []]
+    ids = [label_id for listed in lists for label_id in listed.ids or listed.names or []]
+    return NameList(names, ids if any(listed.ids is not None for listed in lists) else None)
+
+
 def _read_lines(path: str) -> list[str]:
     data = Path(path).read_bytes()
     try:

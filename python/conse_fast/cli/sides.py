@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from conse_fast import Coverage, WordVectors
 from conse_fast._array_files import is_array_file, open_npy
 from conse_fast._arrays import Array
 from conse_fast.cli.errors import CliError
-from conse_fast.cli.inputs import NameList, open_embeddings, read_names
+from conse_fast.cli.inputs import NameList, join_names, open_embeddings, read_names
 from conse_fast.cli.vocabulary import Vocabulary
 
 _NO_NAMES = NameList(None, None)
@@ -81,24 +79,17 @@ def embed_names(
     named = [side for side in (classes, labels) if side.embeddings is None]
     if not named:
         raise CliError("--vectors goes with names; both files hold embeddings")
-    together = _together([side.names for side in named])
-    vectors = vocabulary.read(together.names or [])
+    both = join_names([side.names for side in named])
+    vectors = vocabulary.read(both.names or [])
+    ways = {per_synonym and side is labels for side in named}  # classes have one vector each
+    made = {several: vocabulary.embed(both, vectors, several) for several in ways}
     first = 0
     done = {}
     for side in named:
         last = first + len(side.names.names or [])
-        several = per_synonym and side is labels
-        made = vocabulary.embed(together, vectors, several)[first:last]
-        if not made.has_vector.any():
+        mine = made[per_synonym and side is labels][first:last]
+        if not mine.has_vector.any():
             raise CliError(f"none of the {last - first:,} {side.of} names has a vector in {vectors.source}")
-        row_label = None if made.row_label is None else np.asarray(made.row_label)
-        done[side.of] = replace(side, embeddings=made.vectors, row_label=row_label, coverage=made.coverage)
+        done[side.of] = replace(side, embeddings=mine.vectors, row_label=mine.row_label, coverage=mine.coverage)
         first = last
     return done.get("class", classes), done.get("label", labels), vectors
-
-
-def _together(lists: list[NameList]) -> NameList:
-    """Lists as one; names stand for ids where a list has none."""
-    names = [name for listed in lists for name in listed.names or []]
-    ids = [label_id for listed in lists for label_id in listed.ids or listed.names or []]
-    return NameList(names, ids if any(listed.ids is not None for listed in lists) else None)

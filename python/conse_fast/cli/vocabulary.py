@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import click
@@ -13,7 +14,7 @@ from click.core import ParameterSource
 from conse_fast import Coverage, LabelEmbeddings, NameRules, WordVectors, embed_labels, read_hierarchy
 from conse_fast._array_files import split_source
 from conse_fast.cli.errors import CliError
-from conse_fast.cli.inputs import NameList
+from conse_fast.cli.inputs import NameList, join_names, read_names
 from conse_fast.cli.outputs import whole_file
 from conse_fast.cli.terminal import ProgressBar
 from conse_fast.vocabulary.names import CASES, HYPHENS
@@ -44,6 +45,11 @@ _OPTIONS = (
         "--hierarchy",
         metavar="FILE",
         help="'parent child' lines of ids (or names): a label without a known word takes its nearest ancestors' mean.",
+    ),
+    click.option(
+        "--hierarchy-names",
+        metavar="FILE",
+        help="'id<TAB>name' lines of ancestors that are neither class nor label, so that they lend too.",
     ),
     click.option("--separator", default=",", show_default=True, metavar="TEXT", help="What stands between synonyms."),
     click.option(
@@ -92,6 +98,7 @@ class Vocabulary:
     format_: str | None
     skip_bad_lines: bool
     hierarchy: str | None
+    hierarchy_names: str | None
     separator: str
     spaces: str
     no_phrases: bool
@@ -114,7 +121,7 @@ class Vocabulary:
     @property
     def files(self) -> list[str]:
         """The files that are read."""
-        named = (self.vectors and split_source(self.vectors)[0], self.word_list, self.hierarchy)
+        named = (self.vectors and split_source(self.vectors)[0], self.word_list, self.hierarchy, self.hierarchy_names)
         return [path for path in named if path]
 
     def require_vectors(self, ctx: click.Context) -> None:
@@ -128,6 +135,18 @@ class Vocabulary:
             if given and option.name in (*asdict(self), "per_synonym", "report") and self.vectors is None:
                 raise click.UsageError(f"{option.opts[0]} goes with --vectors", ctx)
 
+    @cached_property
+    def _lenders(self) -> NameList:
+        """Ancestors that are embedded with the labels and then left out."""
+        if self.hierarchy_names is None:
+            return NameList([], [])
+        if self.hierarchy is None:
+            raise CliError("--hierarchy-names goes with --hierarchy")
+        lenders = read_names(self.hierarchy_names, None, "ancestor", skip_header=False)
+        if lenders.ids is None:
+            raise CliError(f"{self.hierarchy_names} holds names without ids; expected id<TAB>name lines")
+        return lenders
+
     def read(self, names: list[str]) -> WordVectors:
         """Reads what may be looked up for these names.
 
@@ -140,7 +159,7 @@ class Vocabulary:
             with ProgressBar("reading word vectors") as progress:
                 return read_word_vectors(
                     self.vectors,
-                    self.rules.lookups(names),
+                    self.rules.lookups([*names, *(self._lenders.names or [])]),
                     format=self.format_,
                     word_list=self.word_list,
                     on_bad_line="skip" if self.skip_bad_lines else "raise",
@@ -153,14 +172,11 @@ class Vocabulary:
     def embed(self, names: NameList, vectors: WordVectors, per_synonym: bool) -> LabelEmbeddings:
         """Embeddings of all these names."""
         hierarchy = read_hierarchy(self.hierarchy) if self.hierarchy else ()
-        return embed_labels(
-            names.names or [],
-            vectors,
-            ids=names.ids,
-            hierarchy=hierarchy,
-            rules=self.rules,
-            per_synonym=per_synonym,
+        both = join_names([names, self._lenders])
+        made = embed_labels(
+            both.names or [], vectors, ids=both.ids, hierarchy=hierarchy, rules=self.rules, per_synonym=per_synonym
         )
+        return made[: len(names.names or [])]
 
     def write_report(self, path: str, vectors: WordVectors, parts: dict[str, Coverage]) -> None:
         """Writes a coverage report as JSON: word vectors, rules, and the coverage of each part."""
