@@ -1,7 +1,9 @@
 #include "conse/index.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "check.hpp"
 #include "conse/conse.hpp"
@@ -87,6 +89,32 @@ CONSE_TEST(oracle_agreement, "index.ranks as the definition does, full and compa
             }
         }
     });
+}
+
+CONSE_TEST(missing_classes, "index.the next classes take the places of missing ones, or they are refused") {
+    Problem problem(100);
+    for (const std::size_t c : {3, 17, 39}) {
+        std::fill_n(problem.classes.begin() + static_cast<std::ptrdiff_t>(c * kDimension), kDimension, 0.0f);
+    }
+    BuildOptions options;
+    options.missing_classes = MissingClasses::refill;
+    const Index refill = Index::build(problem.input(), options), skip = Index::build(problem.input(), {});
+    CHECK(refill.info().refill && !skip.info().refill);
+    CHECK(Index::from_bytes(refill.bytes().data(), refill.bytes().size()).info().refill);
+    std::vector<float> masked = problem.probabilities;
+    for (std::size_t row = 0; row < 6; ++row) {
+        for (const std::size_t c : {3, 17, 39}) masked[row * kClasses + c] = 0;
+    }
+    const auto ranked = [](const Index& index, const std::vector<float>& rows) {
+        std::vector<float> scores(6 * 7);
+        std::vector<std::int64_t> indices(6 * 7);
+        index.rank(matrix_view(rows.data(), 6, kClasses), 10, {scores.data(), indices.data(), 7});
+        return std::make_pair(scores, indices);
+    };
+    CHECK(ranked(refill, problem.probabilities) == ranked(skip, masked));
+    CHECK(ranked(refill, problem.probabilities) != ranked(skip, problem.probabilities));
+    options.missing_classes = MissingClasses::raise;
+    CHECK_THROWS(Index::build(problem.input(), options), std::invalid_argument, "class_embeddings[3] is all zeros");
 }
 
 CONSE_TEST(bytes, "index.its bytes are an index again") {
