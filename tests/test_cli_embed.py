@@ -273,6 +273,7 @@ def test_wrong_usage(here, arguments, fragments):
         (["embed", "empty", *VECTORS, "-o", "new.npy"], ["empty holds no names"]),
         (["build", "classes.tsv", "labels.tsv", "-o", "x"], ["classes.tsv is no .npy file", "give --vectors FILE"]),
         (["build", "a.npy", "a.npy", *VECTORS, "-o", "x"], ["--vectors goes with names; both files hold embeddings"]),
+        ([*BUILD, "--report", "./new.safetensors"], ["./new.safetensors is the name of two outputs"]),
         ([*BUILD, "--class-names", "classes.tsv"], ["classes.tsv holds names", "--class-names goes with embeddings"]),
         ([*BUILD, "--row-label", "a.npy"], ["labels.tsv holds names", "--row-label goes with embeddings"]),
         (

@@ -13,7 +13,7 @@ from conse_fast import ConseIndex, WordVectors
 from conse_fast._array_files import split_source
 from conse_fast.cli.errors import CliError
 from conse_fast.cli.options import n_threads_option
-from conse_fast.cli.outputs import check_output, is_special
+from conse_fast.cli.outputs import check_outputs, is_special
 from conse_fast.cli.sides import Side, embed_names, open_side
 from conse_fast.cli.terminal import ProgressBar, bytes_text, console, seconds_text
 from conse_fast.cli.vocabulary import Vocabulary, per_synonym_option, report_option, vocabulary_options
@@ -88,9 +88,7 @@ def build(
     vocabulary.require_vectors(click.get_current_context())
     named = (class_names, label_names, row_label)
     inputs = [split_source(classes)[0], split_source(labels)[0], *(name for name in named if name), *vocabulary.files]
-    check_output(output, inputs)
-    if report is not None:
-        check_output(report, [*inputs, output])
+    check_outputs([output, report], inputs)
     if is_special(output):
         raise CliError(f"{output} is no regular file; an index cannot be written to it")
     started = time.monotonic()

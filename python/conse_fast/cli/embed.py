@@ -10,7 +10,7 @@ import numpy as np
 
 from conse_fast.cli.errors import CliError
 from conse_fast.cli.inputs import read_names
-from conse_fast.cli.outputs import check_output, whole_file
+from conse_fast.cli.outputs import check_outputs, whole_file
 from conse_fast.cli.terminal import console, seconds_text
 from conse_fast.cli.vocabulary import Vocabulary, per_synonym_option, report_option, vocabulary_options
 
@@ -57,11 +57,7 @@ def embed(
         raise CliError(f"{output} does not end in .npy, the format of embeddings")
     if per_synonym != (row_label is not None):
         raise click.UsageError("--per-synonym and --row-label go together: rows and the labels that own them", ctx)
-    outputs = [path for path in (output, row_label, report) if path is not None]
-    for i, path in enumerate(outputs):
-        check_output(path, [names, *vocabulary.files])
-        if path in outputs[:i]:
-            raise CliError(f"{path} is the name of two outputs; choose another one")
+    check_outputs([output, row_label, report], [names, *vocabulary.files])
     started = time.monotonic()
     listed = read_names(names, None, "label", skip_header=skip_header)
     vectors = vocabulary.read(listed.names or [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -31,6 +31,22 @@ def check_output(path: str, inputs: Iterable[str]) -> None:
     for source in inputs:
         if target.exists() and Path(source).exists() and target.samefile(source):
             raise CliError(f"{path} is also an input, which would be lost; choose another name")
+
+
+def check_outputs(paths: Sequence[str | None], inputs: Sequence[str]) -> None:
+    """`check_output` for several files, those that are no None, which must not be the same either.
+
+    Raises:
+        CliError: One cannot be written, or two have the same name.
+    """
+    met: set[str] = set()
+    for path in paths:
+        if path is None:
+            continue
+        check_output(path, inputs)
+        if os.path.realpath(path) in met:
+            raise CliError(f"{path} is the name of two outputs; choose another one")
+        met.add(os.path.realpath(path))
 
 
 def is_special(path: str) -> bool:

@@ -123,7 +123,6 @@ class _Lines:
         self._layout = layout
         self._collector = collector
         self._n_lines = 0 if layout.header is None else 1
-        self._cut_off = False
 
     def take(self, lines: list[bytes]) -> None:
         """The hot loop: most lines are not wanted, and have as many spaces as all."""
