@@ -2,6 +2,8 @@
 #include "bindings/plain.hpp"
 
 #include <algorithm>
+#include <tuple>
+#include <variant>
 
 namespace conse::bindings {
 namespace {
@@ -49,13 +51,43 @@ Index build(const py::array& class_embeddings, const py::array& label_embeddings
     return Index::build(input, {normalize_classes, compact, path, missing_classes_of(missing_classes)}, how);
 }
 
+// Opaque in Python.
+struct Prepared {
+    CandidateSet set;
+};
+
+Prepared prepare(const Index& index, const std::optional<py::array>& mask) {
+    const bool* allowed = optional_data<bool>(mask, index.info().n_labels, "candidates");
+    const ReleaseGil nogil;
+    return {index.prepare(reinterpret_cast<const std::uint8_t*>(allowed))};
+}
+
+// (mask (L,) or (N, L) bool, or Prepared, or None; seen_penalty; dot).
+using Options = std::tuple<std::variant<std::monostate, Prepared, py::array>, double, bool>;
+
+RankOptions rank_options(const Index& index, const Options& options, std::size_t n_rows) {
+    const auto& [candidates, seen_penalty, dot] = options;
+    RankOptions result;
+    result.seen_penalty = seen_penalty;
+    result.dot = dot;
+    if (const auto* prepared = std::get_if<Prepared>(&candidates)) result.candidates = prepared->set;
+    if (const auto* mask = std::get_if<py::array>(&candidates)) {
+        const std::size_t n_labels = index.info().n_labels, n_masks = mask->ndim() == 2 ? n_rows : 1;
+        result.mask =
+            reinterpret_cast<const std::uint8_t*>(data_of<const bool>(*mask, n_masks * n_labels, "candidates", false));
+        result.mask_stride = mask->ndim() == 2 ? static_cast<std::ptrdiff_t>(n_labels) : 0;
+    }
+    return result;
+}
+
 void rank(const Index& index, const py::array& probabilities, std::size_t top_t, const py::array& scores,
-          const py::array& indices, int n_threads) {
+          const py::array& indices, int n_threads, const Options& options) {
     const MatrixView rows = matrix_view(probabilities, "probabilities");
     const RankingView ranking = ranking_view(scores, indices, rows.rows);
+    const RankOptions what = rank_options(index, options, rows.rows);
     const Execution how = execution(n_threads);
     const ReleaseGil nogil;
-    index.rank(rows, top_t, ranking, how);
+    index.rank(rows, top_t, ranking, how, what);
 }
 
 // (scores, indices), or None when the face has to look at the arguments. A single row takes 2 us less this way.
@@ -79,22 +111,24 @@ py::object rank_plain(const Index& index, const py::handle& probabilities, const
 }
 
 void rank_logits(const Index& index, const py::array& logits, std::size_t top_t, double temperature,
-                 const py::array& scores, const py::array& indices, int n_threads) {
+                 const py::array& scores, const py::array& indices, int n_threads, const Options& options) {
     const MatrixView rows = matrix_view(logits, "logits");
     const RankingView ranking = ranking_view(scores, indices, rows.rows);
+    const RankOptions what = rank_options(index, options, rows.rows);
     const Execution how = execution(n_threads);
     const ReleaseGil nogil;
-    index.rank_logits(rows, top_t, temperature, ranking, how);
+    index.rank_logits(rows, top_t, temperature, ranking, how, what);
 }
 
 void rank_pairs(const Index& index, const py::array& classes, const py::array& weights, const py::array& scores,
-                const py::array& indices, int n_threads) {
+                const py::array& indices, int n_threads, const Options& options) {
     const MatrixView rows = matrix_view(weights, "weights");
     const auto* ids = data_of<const std::int64_t>(classes, rows.rows * rows.columns, "indices", false);
     const RankingView ranking = ranking_view(scores, indices, rows.rows);
+    const RankOptions what = rank_options(index, options, rows.rows);
     const Execution how = execution(n_threads);
     const ReleaseGil nogil;
-    index.rank_pairs(ids, rows, ranking, how);
+    index.rank_pairs(ids, rows, ranking, how, what);
 }
 
 void embed(const Index& index, const py::array& probabilities, std::size_t top_t, const py::array& out, int n_threads) {
@@ -144,6 +178,7 @@ py::str text(const Index& index, const std::string& which, std::size_t i) {
 }  // namespace
 
 void bind_index(py::module_& module) {
+    py::class_<Prepared>(module, "CandidateSet");
     py::class_<Index>(module, "Index")
         .def_static("build", &build, py::kw_only(), py::arg("class_embeddings").noconvert(),
                     py::arg("label_embeddings").noconvert(), py::arg("n_labels"), py::arg("row_label").noconvert(),
@@ -168,6 +203,7 @@ void bind_index(py::module_& module) {
         .def("rank_plain", &rank_plain)
         .def("rank_logits", &rank_logits)
         .def("rank_pairs", &rank_pairs)
+        .def("prepare", &prepare)
         .def("embed", &embed)
         .def("info", &info)
         .def("plan",

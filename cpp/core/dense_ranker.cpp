@@ -21,7 +21,8 @@ void DenseRanker::rank(Range queries, Range labels) {
 
 // Without a tile in between: at 300 dimensions a query alone takes a quarter less time.
 void DenseRanker::rank_one(std::size_t q, Range labels) {
-    chunk_.score(labels.begin, labels.end, queries_[q], strips_.floor_of(q), strips_.scores(), strips_.masks());
+    chunk_.score(labels.begin, labels.end, queries_[q], strips_.floor_of(q, lanes()), strips_.scores(),
+                 strips_.masks());
     strips_.collect(q, strips_.scores(), strips_.masks(), chunk_.n_tiles(), lanes());
 }
 

@@ -7,6 +7,7 @@
 #include "conse/error.hpp"
 #include "core/arguments.hpp"
 #include "core/convex_combination.hpp"
+#include "core/filter.hpp"
 #include "core/index_build.hpp"
 #include "core/index_data.hpp"
 #include "core/index_rank.hpp"
@@ -86,7 +87,7 @@ void Index::verify(const Execution& execution) const {
 }
 
 void Index::rank(const MatrixView& probabilities, std::size_t top_t, const RankingView& ranking,
-                 const Execution& execution) const {
+                 const Execution& execution, const RankOptions& options) const {
     const IndexData& index = *data_;
     require_class_columns("probabilities", probabilities, index.classes.n_classes);
     visit_dtype(probabilities.dtype, [&](auto element) {
@@ -96,12 +97,12 @@ void Index::rank(const MatrixView& probabilities, std::size_t top_t, const Ranki
             const MatrixView rows = without_missing(probabilities, r, index.refilled, false, scratch);
             query_of_row<Element>(table, rows, r, top_t, index.classes, query);
         };
-        rank_rows(index, {probabilities.rows, top_t, fill}, ranking, execution);
+        rank_rows(index, {probabilities.rows, top_t, options, fill}, ranking, execution);
     });
 }
 
 void Index::rank_logits(const MatrixView& logits, std::size_t top_t, double temperature, const RankingView& ranking,
-                        const Execution& execution) const {
+                        const Execution& execution, const RankOptions& options) const {
     const IndexData& index = *data_;
     require_class_columns("logits", logits, index.classes.n_classes);
     if (!(std::isfinite(temperature) && temperature > 0)) {
@@ -116,12 +117,12 @@ void Index::rank_logits(const MatrixView& logits, std::size_t top_t, double temp
             const MatrixView rows = without_missing(logits, r, index.refilled, true, scratch);
             query.set_logits(kept_of_row<Element>(table, rows, r, top_t, Domain::finite, "logits"), temperature);
         };
-        rank_rows(index, {logits.rows, top_t, fill}, ranking, execution);
+        rank_rows(index, {logits.rows, top_t, options, fill}, ranking, execution);
     });
 }
 
 void Index::rank_pairs(const std::int64_t* classes, const MatrixView& weights, const RankingView& ranking,
-                       const Execution& execution) const {
+                       const Execution& execution, const RankOptions& options) const {
     const IndexData& index = *data_;
     if (weights.columns < 1) invalid_argument("weights needs at least one column");
     visit_dtype(weights.dtype, [&](auto element) {
@@ -131,8 +132,15 @@ void Index::rank_pairs(const std::int64_t* classes, const MatrixView& weights, c
             pairs_of_row<Element>(index, classes + r * weights.columns, weights, r, pairs);
             query.set_weights(pairs);
         };
-        rank_rows(index, {weights.rows, weights.columns, fill}, ranking, execution);
+        rank_rows(index, {weights.rows, weights.columns, options, fill}, ranking, execution);
     });
+}
+
+CandidateSet Index::prepare(const std::uint8_t* mask) const {
+    auto filter = std::make_shared<Filter>();
+    fill_filter(*data_, mask, true, *filter);
+    filter->prepared_for = data_;
+    return filter;
 }
 
 void Index::embed(const MatrixView& probabilities, std::size_t top_t, float* f, const Execution& execution) const {
@@ -165,7 +173,7 @@ Plan Index::plan(std::size_t top_t, std::size_t k, std::size_t n_images) const {
     require_at_least_one("top_t", top_t);
     require_at_least_one("k", k);
     require_at_least_one("n_images", n_images);
-    const RankPlan plan = make_plan(*data_, top_t, k, n_images);
+    const RankPlan plan = make_plan(*data_, extent_of(*data_), top_t, k, n_images);
     return {plan.arithmetic == Arithmetic::table, plan.bounded, plan.expected_fraction,
             reason_of(plan, *data_, top_t, k)};
 }

@@ -189,6 +189,28 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     return index;
 }
 
+const LabelPlaces& IndexData::label_places() const {
+    std::call_once(places_known_, [&] {
+        places_.offsets.assign(n_labels + 1, 0);
+        places_.seen_blocks.assign(n_blocks, 0);
+        const std::size_t n_places = n_blocks * kBlockRows;
+        const auto is_label = [&](std::size_t row) { return static_cast<std::uint32_t>(row_label[row]) < n_labels; };
+        for (std::size_t row = 0; row < n_places; ++row) {
+            if (!is_label(row)) continue;
+            ++places_.offsets[static_cast<std::size_t>(row_label[row]) + 1];
+            if (label_class[row_label[row]] >= 0) places_.seen_blocks[row / kBlockRows] = 1;
+        }
+        for (std::size_t label = 0; label < n_labels; ++label) places_.offsets[label + 1] += places_.offsets[label];
+        places_.rows.resize(places_.offsets.back());
+        std::vector<std::uint32_t> next(places_.offsets.begin(), places_.offsets.end() - 1);
+        for (std::size_t row = 0; row < n_places; ++row) {
+            if (!is_label(row)) continue;
+            places_.rows[next[static_cast<std::size_t>(row_label[row])]++] = static_cast<std::uint32_t>(row);
+        }
+    });
+    return places_;
+}
+
 std::size_t first_bad_offset(const TextView& texts) {
     std::size_t i = 0;
     for (std::int64_t low = 0; i <= texts.count; low = texts.offsets[i++]) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,14 @@ inline std::size_t lines_per_class(std::size_t count) {
 std::vector<std::size_t> level_sizes(std::size_t n_blocks);
 std::string maxima_name(std::size_t level);
 
+/// Where the rows of each label are stored, the other way round than `row_label`, and what kind of labels each block
+/// has.
+struct LabelPlaces {
+    std::vector<std::uint32_t> offsets;     // (n_labels + 1) into rows
+    std::vector<std::uint32_t> rows;        // block * 16 + lane
+    std::vector<std::uint8_t> seen_blocks;  // (n_blocks) not 0: seen classes
+};
+
 struct IndexData {
     std::shared_ptr<const Image> image;
     Safetensors file;
@@ -70,10 +79,16 @@ struct IndexData {
         return levels[level].maxima + tile * kFanOut;
     }
     std::size_t maxima_stride(std::size_t level) const { return lines_per_class(levels[level].n_tiles) * kFanOut; }
+    /// Found out when it is first needed, in time for all labels.
+    const LabelPlaces& label_places() const;
     /// Children of a tile, which stands on level 1 or above.
     std::size_t n_children(std::size_t level, std::size_t tile) const {
         return std::min(kFanOut, levels[level - 1].n_tiles - tile * kFanOut);
     }
+
+  private:
+    mutable std::once_flag places_known_;
+    mutable LabelPlaces places_;
 };
 
 /// Reads the structure of an image in time that does not depend on its size. `name` is for messages: the

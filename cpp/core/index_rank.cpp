@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <memory>
 #include <vector>
 
 #include "core/arguments.hpp"
 #include "core/batches.hpp"
 #include "core/dispatch.hpp"
+#include "core/filter.hpp"
 #include "core/index_search.hpp"
 #include "core/parallel.hpp"
 #include "core/plan.hpp"
@@ -26,6 +28,9 @@ static_assert(kInterleaved <= Query::kAtOnce, "they are combined together");
 // After so many searches, when most of them gave up, the other rows are not tried.
 constexpr std::size_t kTrials = 16;
 
+// So few rows read the embeddings one by one sooner than together.
+constexpr std::size_t kFewRows = 2;
+
 // Rows whose hard ones wait for each other, to be scored together; their directions are what the memory goes to.
 constexpr std::size_t kRowsAtOnce = 8192;
 
@@ -35,23 +40,82 @@ const std::vector<Entry<float>> kNoLabels;
 class BlockRanker : public BatchRanker {
   public:
     BlockRanker(const KernelTable& kernels, const Directions& queries, const IndexData& index, Range batch,
-                std::size_t most_labels, std::size_t k)
+                std::size_t most_labels, std::size_t k, const Allowed& allowed)
         : index_(index),
+          allowed_(allowed),
           strips_(kernels, queries, batch, most_labels, k, index.repeated_labels),
           factors_(most_labels + kBlockRows, 1.0f) {}
 
+    // In stretches of blocks that hold candidates.
     void rank(Range queries, Range labels) override {
-        const DenseTiles tiles{index_.label_block(labels.begin / kBlockRows), labels.size() / kBlockRows,
-                               index_.classes.dimension, factors_.data()};
-        strips_.rank(queries, tiles, {0, index_.row_label + labels.begin, index_.n_labels});
+        const std::size_t end = labels.end / kBlockRows;
+        for (std::size_t block = labels.begin / kBlockRows; block < end;) {
+            std::size_t next = block;
+            while (next < end && allowed_.lanes_of(next) != 0) ++next;
+            if (next > block) rank_blocks(queries, {block, next});
+            block = next + 1;
+        }
     }
     const std::vector<Entry<float>>& finish(std::size_t q) override { return strips_.best_of(q).finish(); }
 
   private:
     static_assert(kBlockRows == kDenseLanes, "a block is a tile");
+
+    void rank_blocks(Range queries, Range blocks) {
+        const DenseTiles tiles{index_.label_block(blocks.begin), blocks.size(), index_.classes.dimension,
+                               factors_.data()};
+        strips_.rank(queries, tiles, {blocks.begin * kBlockRows, index_.row_label, index_.n_labels, allowed_});
+    }
+
     const IndexData& index_;
+    const Allowed allowed_;
     Strips strips_;
     std::vector<float> factors_;  // stored rows have unit length
+};
+
+// The candidates of a call: of each row, or of all rows.
+class Candidates {
+  public:
+    Candidates(const IndexData& index, const RankRows& rows) : index_(index), options_(rows.options) {
+        const double penalty = options_.seen_penalty;
+        if (!std::isfinite(penalty)) invalid_argument("seen_penalty must be a finite number, got ", penalty);
+        penalty_ = static_cast<float>(penalty);
+        common_ = options_.candidates.get();
+        if (common_ != nullptr && common_->prepared_for.get() != &index) {
+            invalid_argument("candidates were prepared by another index; prepare them with this one");
+        }
+        if (common_ != nullptr || differ() || !any()) return;
+        fill_filter(index, options_.mask, penalty_ != 0, own_);
+        common_ = &own_;
+    }
+    // Whether any label is left out or set back.
+    bool any() const { return options_.mask != nullptr || options_.candidates != nullptr || penalty_ != 0; }
+    // Whether each row has its own.
+    bool differ() const {
+        return options_.candidates == nullptr && options_.mask != nullptr && options_.mask_stride != 0;
+    }
+    // What all rows have in common.
+    Allowed of_all() const { return {common_, penalty_, penalty_ != 0 ? &index_.label_places().seen_blocks : nullptr}; }
+    Allowed of_row(std::size_t row, Filter& scratch) const {
+        Allowed allowed = of_all();
+        if (!differ()) return allowed;
+        const std::uint8_t* mask = options_.mask + static_cast<std::ptrdiff_t>(row) * options_.mask_stride;
+        fill_filter(index_, mask, penalty_ != 0, scratch);
+        allowed.filter = &scratch;
+        return allowed;
+    }
+    // Of one row; where rows differ, as if they allowed all.
+    Extent extent() const {
+        if (common_ == nullptr) return extent_of(index_);
+        return {static_cast<double>(common_->n_rows), static_cast<double>(common_->blocks.size())};
+    }
+
+  private:
+    const IndexData& index_;
+    const RankOptions& options_;
+    float penalty_ = 0;
+    Filter own_;
+    const Filter* common_ = nullptr;  // of all rows
 };
 
 class Ranker {
@@ -61,7 +125,8 @@ class Ranker {
           rows_(rows),
           ranking_(ranking),
           kernels_(kernels()),
-          plan_(make_plan(index, rows.top_t, ranking.k, rows.count)) {}
+          candidates_(index, rows),
+          plan_(make_plan(index, candidates_.extent(), rows.top_t, ranking.k, rows.count)) {}
 
     // Rows [begin, begin + count).
     void rank(std::size_t begin, std::size_t count, const Execution& execution) {
@@ -73,10 +138,11 @@ class Ranker {
             if (hard_[i]) left.push_back(begin + i);
         }
         if (left.empty()) return;
-        if (plan_.arithmetic == Arithmetic::table) {
-            sweep_table(left, execution);
+        // A batch has its one set of candidates; rows of their own are few labels each, or far between.
+        if (plan_.arithmetic == Arithmetic::table || candidates_.differ() || left.size() <= kFewRows) {
+            sweep_each(left, execution);
         } else {
-            sweep_embeddings(left, execution);
+            sweep_together(left, execution);
         }
     }
 
@@ -96,12 +162,14 @@ class Ranker {
         }
         thread_local std::array<Query, kInterleaved> queries;
         thread_local std::array<Search, kInterleaved> searches;
+        thread_local std::array<Filter, kInterleaved> filters;
         std::array<bool, kInterleaved> busy{};
         fill(count, [&](std::size_t i) { return first_ + begin + i; }, queries.data());
         for (std::size_t i = 0; i < count; ++i) {
             busy[i] = queries[i].has_direction();
-            if (busy[i])
-                searches[i].begin(kernels_, index_, plan_.arithmetic, queries[i], ranking_.k, plan_.most_blocks);
+            if (!busy[i]) continue;
+            const Allowed allowed = candidates_.of_row(first_ + begin + i, filters[i]);
+            searches[i].begin(kernels_, index_, allowed, plan_.arithmetic, queries[i], ranking_.k, plan_.most_blocks);
         }
         for (bool any = true; any;) {
             any = false;
@@ -121,23 +189,26 @@ class Ranker {
     void fill(std::size_t count, const RowAt& row_at, Query* queries) const {
         for (std::size_t i = 0; i < count; ++i) rows_.fill(kernels_, row_at(i), queries[i]);
         Query::combine(kernels_, index_.classes, queries, count);
+        for (std::size_t i = 0; i < count; ++i) queries[i].use_dot(rows_.options.dot);
     }
 
-    void sweep_table(const std::vector<std::size_t>& rows, const Execution& execution) {
-        const double line = 0.0025 * static_cast<double>(std::min(rows_.top_t, index_.classes.n_classes));
-        const Work work{rows.size(), line * static_cast<double>(index_.n_blocks)};
-        parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
+    void sweep_each(const std::vector<std::size_t>& rows, const Execution& execution) {
+        parallel_for({rows.size(), plan_.sweep_microseconds}, execution, [&](std::size_t begin, std::size_t end) {
             thread_local Query query;
             thread_local Search search;
+            thread_local Filter filter;
             for (std::size_t i = begin; i < end; ++i) {
                 fill(1, [&](std::size_t) { return rows[i]; }, &query);
-                if (query.has_direction()) search.sweep(kernels_, index_, query, ranking_.k);
+                if (query.has_direction()) {
+                    search.sweep(kernels_, index_, candidates_.of_row(rows[i], filter), plan_.arithmetic, query,
+                                 ranking_.k);
+                }
                 write_ranking(query.has_direction() ? search.finish() : kNoLabels, rows[i], ranking_);
             }
         });
     }
 
-    void sweep_embeddings(const std::vector<std::size_t>& rows, const Execution& execution) {
+    void sweep_together(const std::vector<std::size_t>& rows, const Execution& execution) {
         const std::size_t dimension = index_.classes.dimension;
         Directions directions(rows.size(), dimension);
         parallel_for({rows.size(), plan_.row_microseconds, Query::kAtOnce}, execution,
@@ -152,7 +223,8 @@ class Ranker {
         DenseRanking ranking{index_.n_blocks * kBlockRows, dimension, std::min(ranking_.k, index_.n_labels),
                              index_.repeated_labels,       nullptr,   nullptr};
         ranking.make_ranker = [&](Range batch, std::size_t most_labels, std::size_t k) {
-            return std::make_unique<BlockRanker>(kernels_, directions, index_, batch, most_labels, k);
+            return std::make_unique<BlockRanker>(kernels_, directions, index_, batch, most_labels, k,
+                                                 candidates_.of_all());
         };
         ranking.write = [&](std::size_t q, const auto& best) { write_ranking(best, rows[q], ranking_); };
         rank_in_batches(directions, ranking, execution);
@@ -162,6 +234,7 @@ class Ranker {
     const RankRows& rows_;
     const RankingView& ranking_;
     const KernelTable& kernels_;
+    const Candidates candidates_;
     const RankPlan plan_;
     std::size_t first_ = 0;
     std::vector<char> hard_;  // rows, from first_ on, whose labels must all be scored

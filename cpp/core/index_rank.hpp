@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "conse/candidates.hpp"
 #include "conse/execution.hpp"
 #include "conse/matrix_view.hpp"
 #include "core/index_data.hpp"
@@ -13,6 +14,7 @@ namespace conse {
 struct RankRows {
     std::size_t count;
     std::size_t top_t;
+    RankOptions options;
     /// Sets up the query of a row, not yet combined. Called from any thread, perhaps twice for a row.
     std::function<void(const KernelTable& kernels, std::size_t row, Query& query)> fill;
 };

@@ -45,7 +45,7 @@ std::string sample_scored_fraction(const IndexData& index, const Execution& exec
             query.set_weights(made_up_image(index.classes, i * index.classes.n_classes / n_images));
             Query::combine(table, index.classes, &query, 1);
             if (!query.has_direction()) continue;
-            search.begin(table, index, arithmetic, query, kBest, index.n_blocks);
+            search.begin(table, index, {}, arithmetic, query, kBest, index.n_blocks);
             while (search.step()) {
             }
             n_scored += search.blocks_scored();

@@ -23,7 +23,9 @@ float smallest_weight(const IndexData& index) {
 //           u * ||f/||f|| || ||label|| = u;
 //   rest:   the classes that the bound leaves out, at most the length of their part of f / ||f||.
 // The factors cover second-order terms and lengths that are 1 only up to rounding.
-double bound_slack(const Query& query, const IndexData& index, Arithmetic arithmetic) {
+//   penalty: subtracting it rounds the bound and the score once more, each by u * (W + |penalty|). Without other
+//           slack it changes nothing: subtraction is monotone.
+double bound_slack(const Query& query, const IndexData& index, Arithmetic arithmetic, float penalty) {
     constexpr double kUnitRoundoff = 0x1p-24, kSecondOrder = 1.01, kRoundedLength = 1.00001;
     const std::size_t n_terms = query.weights().size(), n_bound_terms = query.n_bound_terms();
     if (arithmetic == Arithmetic::table && n_terms == n_bound_terms) return 0;
@@ -33,7 +35,8 @@ double bound_slack(const Query& query, const IndexData& index, Arithmetic arithm
     const double of_score =
         arithmetic == Arithmetic::table ? roundings(n_terms) * query.mass() : roundings(index.classes.dimension);
     const double of_bound = roundings(n_bound_terms) * query.mass();
-    return kSecondOrder * kUnitRoundoff * (of_bound + of_score) + kRoundedLength * query.rest();
+    const double of_penalty = penalty == 0 ? 0 : 2 * (query.mass() + static_cast<double>(std::abs(penalty)));
+    return kSecondOrder * kUnitRoundoff * (of_bound + of_score + of_penalty) + kRoundedLength * query.rest();
 }
 
 }  // namespace
@@ -55,7 +58,22 @@ Search::OpenTile& Search::open(Node node) {
                          index_->maxima_step, tile.bounds);
     const std::size_t n_children = index_->n_children(node.level, node.id);
     for (std::size_t lane = n_children; lane < kFanOut; ++lane) tile.bounds[lane] = kNothing;
+    if (allowed_.filter != nullptr) restrict_children(tile);
     return tile;
+}
+
+// What the maxima bound are all labels, candidates or not. Where all candidates below are set back, so is the bound.
+void Search::restrict_children(OpenTile& tile) const {
+    const Filter& filter = *allowed_.filter;
+    const std::uint32_t children = filter.children[tile.node.level][tile.node.id];
+    const std::uint32_t seen = allowed_.penalty == 0 ? 0 : filter.seen_children[tile.node.level][tile.node.id];
+    for (std::size_t lane = 0; lane < kFanOut; ++lane) {
+        if ((children >> lane & 1) == 0) {
+            tile.bounds[lane] = kNothing;
+        } else if ((seen >> lane & 1) != 0) {
+            tile.bounds[lane] -= allowed_.penalty;
+        }
+    }
 }
 
 // Opens a tile on the way down. The way leads to its best child unless another tile's beat it.
@@ -127,46 +145,56 @@ void Search::prefetch(Node node) const {
 }
 
 void Search::score_block(std::size_t block) {
+    const std::uint32_t candidates = allowed_.lanes_of(block);
+    if (candidates == 0) return;
+    const float penalty = allowed_.penalty_of(block);
+    const float floor = penalty < 0 ? kNothing : best_.floor();
     float scores[kBlockRows];
     std::uint32_t mask =
         arithmetic_ == Arithmetic::table
             ? kernels_->score_block(query_->weights().data(), query_->classes().data(), query_->weights().size(),
-                                    index_->table_block(block), index_->table_stride(), best_.floor(), scores)
+                                    index_->table_block(block), index_->table_stride(), floor, scores)
             : kernels_->score_plain_block(query_->direction().data(), index_->classes.dimension,
-                                          index_->label_block(block), best_.floor(), scores);
+                                          index_->label_block(block), floor, scores);
     const std::int32_t* labels = index_->row_label + block * kBlockRows;
-    for (; mask != 0; mask &= mask - 1) {
+    for (mask &= candidates; mask != 0; mask &= mask - 1) {
         const int lane = __builtin_ctz(mask);
         // Padding, and whatever else a damaged file may hold, is rejected here.
         if (static_cast<std::uint32_t>(labels[lane]) >= index_->n_labels) continue;
-        best_.push(scores[lane], labels[lane]);
+        best_.push(scores[lane] - penalty, labels[lane]);
     }
     best_.settle_when_due();
     ++blocks_scored_;
 }
 
-void Search::prepare(const KernelTable& kernels, const IndexData& index, Arithmetic arithmetic, Query& query,
-                     std::size_t k) {
+void Search::prepare(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
+                     Query& query, std::size_t k) {
     query.make_weights(smallest_weight(index));
     if (arithmetic == Arithmetic::embeddings) query.make_direction();
     kernels_ = &kernels;
     index_ = &index;
+    allowed_ = allowed;
     arithmetic_ = arithmetic;
     query_ = &query;
-    slack_ = static_cast<float>(bound_slack(query, index, arithmetic));
+    slack_ = static_cast<float>(bound_slack(query, index, arithmetic, allowed.penalty));
     best_.reset(std::min(k, index_->n_labels), index_->repeated_labels);
     blocks_scored_ = 0;
     gave_up_ = false;
 }
 
-void Search::sweep(const KernelTable& kernels, const IndexData& index, Query& query, std::size_t k) {
-    prepare(kernels, index, Arithmetic::table, query, k);
+void Search::sweep(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
+                   Query& query, std::size_t k) {
+    prepare(kernels, index, allowed, arithmetic, query, k);
+    if (allowed.filter != nullptr) {
+        for (const std::uint32_t block : allowed.filter->blocks) score_block(block);
+        return;
+    }
     for (std::size_t block = 0; block < index.n_blocks; ++block) score_block(block);
 }
 
-void Search::begin(const KernelTable& kernels, const IndexData& index, Arithmetic arithmetic, Query& query,
-                   std::size_t k, std::size_t most_blocks) {
-    prepare(kernels, index, arithmetic, query, k);
+void Search::begin(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
+                   Query& query, std::size_t k, std::size_t most_blocks) {
+    prepare(kernels, index, allowed, arithmetic, query, k);
     most_blocks_ = most_blocks;
     heap_.clear();
     open_tiles_.clear();

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/collector.hpp"
+#include "core/filter.hpp"
 #include "core/index_data.hpp"
 #include "core/plan.hpp"
 #include "core/query.hpp"
@@ -17,17 +18,18 @@ namespace conse {
 /// tiles that it passed and all that they lead to. The block's floor has by then excluded most of them.
 class Search {
   public:
-    /// Begins to look for the k best labels (or all, if there are fewer) of a query that has a direction. All that is
-    /// referred to must stay as it is until the search is done.
-    void begin(const KernelTable& kernels, const IndexData& index, Arithmetic arithmetic, Query& query, std::size_t k,
-               std::size_t most_blocks);
+    /// Begins to look for the k best labels (or all, if there are fewer) of a query that has a direction; of those that
+    /// are allowed. All that is referred to must stay as it is until the search is done.
+    void begin(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
+               Query& query, std::size_t k, std::size_t most_blocks);
 
     /// Visits the most promising node; false when no other can matter, or so many blocks have been scored.
     bool step();
     bool gave_up() const { return gave_up_; }
 
-    /// Scores every label from the table instead.
-    void sweep(const KernelTable& kernels, const IndexData& index, Query& query, std::size_t k);
+    /// Scores every label instead.
+    void sweep(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
+               Query& query, std::size_t k);
 
     /// The labels found, best first.
     const std::vector<Entry<float>>& finish() { return best_.finish(); }
@@ -60,19 +62,21 @@ class Search {
         bool operator<(const Waiting& other) const { return bound < other.bound; }
     };
 
-    void prepare(const KernelTable& kernels, const IndexData& index, Arithmetic arithmetic, Query& query,
-                 std::size_t k);
+    void prepare(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
+                 Query& query, std::size_t k);
     void descend();
     void pass(Node node);
     void order(std::uint32_t opened);
     void choose_current();
     OpenTile& open(Node node);
+    void restrict_children(OpenTile& tile) const;
     void score_block(std::size_t block);
     void prefetch(Node node) const;
     float lowest_bound() const;
 
     const KernelTable* kernels_ = nullptr;
     const IndexData* index_ = nullptr;
+    Allowed allowed_;
     Arithmetic arithmetic_ = Arithmetic::table;
     const Query* query_ = nullptr;
     std::vector<OpenTile> open_tiles_;

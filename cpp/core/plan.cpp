@@ -42,23 +42,39 @@ Arithmetic choose_arithmetic(const IndexData& index, std::size_t top_t) {
     return from_table ? Arithmetic::table : Arithmetic::embeddings;
 }
 
-RankPlan make_plan(const IndexData& index, std::size_t top_t, std::size_t k, std::size_t n_rows) {
+namespace {
+
+// By how much more the candidates make a search score. The k best of a tenth of the labels are found among the 10 k
+// best of all, but blocks that only others fill are passed over: 20,842 labels and k = 10, of which 1,549 (2-hops) take
+// a search 1.4 (300 dimensions) to 1.9 times as long (50) as all, and a random tenth 1.8 to 2.2 times.
+double widening(const IndexData& index, const Extent& candidates) {
+    return std::cbrt(static_cast<double>(index.n_rows) / std::max(candidates.rows, 1.0));
+}
+
+}  // namespace
+
+RankPlan make_plan(const IndexData& index, const Extent& candidates, std::size_t top_t, std::size_t k,
+                   std::size_t n_rows) {
     const auto n_blocks = static_cast<double>(index.n_blocks);
     const std::size_t n_terms = std::min(top_t, index.classes.n_classes), dimension = index.classes.dimension;
     const double filled = static_cast<double>(std::min(k, index.n_labels)) / static_cast<double>(index.n_labels);
     RankPlan plan{};
     plan.arithmetic = choose_arithmetic(index, top_t);
-    plan.expected_fraction = std::min(1.0, index.scored_fraction + kBlocksPerFilled * filled);
+    const double expected = widening(index, candidates) * (index.scored_fraction + kBlocksPerFilled * filled);
+    plan.expected_fraction = std::min(1.0, expected);
     const double search = search_cost(plan.arithmetic, n_terms, dimension);
     const double sweep = sweep_cost(plan.arithmetic, n_terms, dimension, n_rows);
-    plan.most_fraction = std::min(1.0, kMostExpected * sweep / search);
+    const double left = candidates.blocks / std::max(n_blocks, 1.0);
+    plan.most_fraction = std::min(1.0, kMostExpected * left * sweep / search);
     plan.bounded = plan.expected_fraction <= plan.most_fraction || index.n_blocks <= kFewBlocks;
-    const bool rare = plan.expected_fraction * search < kRareBelow * sweep;
-    const double most = std::min(1.0, (rare ? kMostSpentIfRare : kMostSpent) * sweep / search) * n_blocks;
+    // Candidates make a sweep short, so that a search that gives up has lost little.
+    const bool rare = left < 1 || plan.expected_fraction * search < kRareBelow * sweep;
+    const double most = std::min(1.0, (rare ? kMostSpentIfRare : kMostSpent) * left * sweep / search) * n_blocks;
     plan.most_blocks = std::max(kFewBlocks, static_cast<std::size_t>(most));
     plan.row_microseconds = query_microseconds(index.classes.n_classes, n_terms, dimension) +
-                            n_blocks * (plan.bounded ? search * plan.expected_fraction : sweep) +
+                            n_blocks * (plan.bounded ? search * plan.expected_fraction : left * sweep) +
                             0.02 * static_cast<double>(std::min(k, index.n_labels));
+    plan.sweep_microseconds = candidates.blocks * sweep_cost(plan.arithmetic, n_terms, dimension, 1);
     return plan;
 }
 

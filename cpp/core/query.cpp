@@ -169,7 +169,7 @@ void Query::measure(const KernelTable& kernels, const ClassEmbeddings& classes) 
 
 void Query::make_weights(float smallest) {
     weights_.clear();
-    const double inverse = 1 / length_;
+    const double inverse = 1 / divisor();
     for (const double share : shares_) {
         const float weight = static_cast<float>(share * inverse);
         weights_.push_back(weight < smallest ? 0 : weight);
@@ -179,7 +179,7 @@ void Query::make_weights(float smallest) {
 
 void Query::make_direction() {
     direction_.resize(f_.size());
-    const double inverse = 1 / length_;
+    const double inverse = 1 / divisor();
     for (std::size_t d = 0; d < f_.size(); ++d) direction_[d] = static_cast<float>(f_[d] * inverse);
 }
 

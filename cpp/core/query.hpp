@@ -55,9 +55,12 @@ class Query {
     /// Whether f points anywhere: false when all weights are zero or the embeddings cancel.
     bool has_direction() const { return length_ > kShortestLength * reach_; }
 
-    /// weights[t] = shares[t] / ||f||, rounded once; those below `smallest` become zero.
+    /// What f is divided by before scores are formed: its length for cosines, the default, or 1 for dot products.
+    void use_dot(bool dot) { dot_ = dot; }
+
+    /// weights[t] = shares[t] / divisor, rounded once; those below `smallest` become zero.
     void make_weights(float smallest);
-    /// direction[d] = f[d] / ||f||, rounded once, padded with zeros to a multiple of 16.
+    /// direction[d] = f[d] / divisor, rounded once, padded with zeros to a multiple of 16.
     void make_direction();
 
     const std::vector<std::uint32_t>& classes() const { return classes_; }
@@ -67,11 +70,11 @@ class Query {
     double length() const { return length_; }
 
     /// How many of the weights a bound reads, the largest ones, and what the others can add to any unit label's score:
-    /// the length of their part of f / ||f||.
+    /// the length of their part of f / divisor.
     std::size_t n_bound_terms() const { return std::min(weights_.size(), kBoundTerms); }
-    double rest() const { return rest_length_ / length_; }
+    double rest() const { return rest_length_ / divisor(); }
     /// sum_t weights[t] * ||s_t||, before rounding.
-    double mass() const { return reach_ / length_; }
+    double mass() const { return reach_ / divisor(); }
 
   private:
     static constexpr double kShortestLength = 1e-6;  // relative to what f would have if nothing cancelled
@@ -89,6 +92,9 @@ class Query {
                              std::size_t count);
     void measure(const KernelTable& kernels, const ClassEmbeddings& classes);
 
+    double divisor() const { return dot_ ? 1 : length_; }
+
+    bool dot_ = false;
     std::size_t n_kept_ = 0;
     bool is_row_ = false;  // only the first are listed, and rest_shares_ has a share for every class
     std::vector<std::uint32_t> classes_;

@@ -27,7 +27,7 @@ void Strips::rank(Range queries, const DenseTiles& tiles, const LaneLabels& labe
     float floors[kQueriesPerStrip];
     for (std::size_t begin = queries.begin; begin < queries.end; begin += kQueriesPerStrip) {
         const std::size_t count = std::min(kQueriesPerStrip, queries.end - begin);
-        for (std::size_t i = 0; i < count; ++i) floors[i] = floor_of(begin + i);
+        for (std::size_t i = 0; i < count; ++i) floors[i] = floor_of(begin + i, labels);
         kernels_.score_queries({queries_[begin], queries_.stride, count, floors}, tiles, scores(), masks());
         for (std::size_t i = 0; i < count; ++i) {
             const std::size_t first = i * tiles.count;
@@ -39,27 +39,32 @@ void Strips::rank(Range queries, const DenseTiles& tiles, const LaneLabels& labe
 void Strips::collect(std::size_t q, const float* scores, const std::uint16_t* masks, std::size_t n_tiles,
                      const LaneLabels& labels) {
     Collector<float>& best = best_of(q);
+    const Allowed& allowed = labels.allowed;
+    const std::size_t first_block = labels.first / kDenseLanes;
     for (std::size_t tile = 0; tile < n_tiles; tile += 4) {
         // Hardly a label reaches the floor: four tiles are passed over in one step.
         std::uint64_t mask = 0;
         for (std::size_t i = 0; i < std::min<std::size_t>(4, n_tiles - tile); ++i) {
-            mask |= static_cast<std::uint64_t>(masks[tile + i]) << (kDenseLanes * i);
+            const std::uint32_t candidates = allowed.lanes_of(first_block + tile + i);
+            mask |= static_cast<std::uint64_t>(masks[tile + i] & candidates) << (kDenseLanes * i);
         }
         for (; mask != 0; mask &= mask - 1) {
             const std::size_t i = tile * kDenseLanes + static_cast<std::size_t>(__builtin_ctzll(mask));
-            if (scores[i] < best.floor()) continue;
-            const auto label = labels.ids ? labels.ids[i] : static_cast<std::int32_t>(labels.first + i);
+            const float score = scores[i] - allowed.penalty_of(first_block + i / kDenseLanes);
+            if (score < best.floor()) continue;
+            const auto label = labels.ids ? labels.ids[labels.first + i] : static_cast<std::int32_t>(labels.first + i);
             if (static_cast<std::uint32_t>(label) >= labels.n_labels) continue;
-            best.push(scores[i], label);
+            best.push(score, label);
             best.settle_when_due();
         }
     }
 }
 
 // No score of the kernels reaches infinity: of queries that are not theirs nothing is collected.
-float Strips::floor_of(std::size_t q) const {
-    const bool usual = queries_.kinds[q] == Directions::kUsual;
-    return usual ? best_[q - batch_.begin].floor() : std::numeric_limits<float>::infinity();
+float Strips::floor_of(std::size_t q, const LaneLabels& labels) const {
+    if (queries_.kinds[q] != Directions::kUsual) return std::numeric_limits<float>::infinity();
+    const bool raised = labels.allowed.penalty < 0;
+    return raised ? -std::numeric_limits<float>::infinity() : best_[q - batch_.begin].floor();
 }
 
 }  // namespace conse

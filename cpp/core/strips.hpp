@@ -6,6 +6,7 @@
 
 #include "core/collector.hpp"
 #include "core/directions.hpp"
+#include "core/filter.hpp"
 #include "kernels/kernels.hpp"
 
 namespace conse {
@@ -16,6 +17,7 @@ struct LaneLabels {
     std::size_t first;
     const std::int32_t* ids;
     std::size_t n_labels;
+    Allowed allowed{};  // for the blocks of an index
 };
 
 /// Scratch of one thread.
@@ -32,7 +34,7 @@ class Strips {
                  const LaneLabels& labels);
 
     /// What a score of query q has to reach.
-    float floor_of(std::size_t q) const;
+    float floor_of(std::size_t q, const LaneLabels& labels) const;
     Collector<float>& best_of(std::size_t q) { return best_[q - batch_.begin]; }
 
     float* scores() { return scores_.data(); }

@@ -18,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from conse_fast import _core
+from conse_fast._candidates import Candidates
 from conse_fast._facts import Plan
 from conse_fast._index import ConseIndex
 from conse_fast._limits import Limits, measure_limits
@@ -77,6 +78,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "Candidates",
     "ConseIndex",
     "Coverage",
     "LabelEmbeddings",

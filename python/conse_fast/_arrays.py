@@ -34,8 +34,8 @@ def count(value: object, argument: str) -> int:
     return number
 
 
-def positive_float(value: object, argument: str) -> float:
-    """A number; the core checks that it is finite and above zero."""
+def real(value: object, argument: str) -> float:
+    """A number; the core checks which."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{argument} must be a number, got {value!r}")
     try:

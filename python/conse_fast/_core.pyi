@@ -41,6 +41,11 @@ def conse(
     n_threads: int,
 ) -> None: ...
 
+class CandidateSet: ...
+
+# mask or set, penalty of seen labels, whether scores are dot products
+_Options = tuple[CandidateSet | _Array | None, float, bool]
+
 class Index:
     @staticmethod
     def build(
@@ -68,14 +73,34 @@ class Index:
     def to_bytes(self) -> bytes: ...
     def save(self, path: bytes, /) -> None: ...
     def verify(self, n_threads: int, /) -> None: ...
-    def rank(self, probabilities: _Array, top_t: int, scores: _Array, indices: _Array, n_threads: int, /) -> None: ...
+    def prepare(self, mask: _Array | None, /) -> CandidateSet: ...
+    def rank(
+        self,
+        probabilities: _Array,
+        top_t: int,
+        scores: _Array,
+        indices: _Array,
+        n_threads: int,
+        options: _Options,
+        /,
+    ) -> None: ...
     def rank_plain(
         self, probabilities: object, k: object, top_t: object, out: object, n_threads: object, /
     ) -> tuple[_Array, _Array] | None: ...
     def rank_logits(
-        self, logits: _Array, top_t: int, temperature: float, scores: _Array, indices: _Array, n_threads: int, /
+        self,
+        logits: _Array,
+        top_t: int,
+        temperature: float,
+        scores: _Array,
+        indices: _Array,
+        n_threads: int,
+        options: _Options,
+        /,
     ) -> None: ...
-    def rank_pairs(self, classes: _Array, weights: _Array, scores: _Array, indices: _Array, n_threads: int) -> None: ...
+    def rank_pairs(
+        self, classes: _Array, weights: _Array, scores: _Array, indices: _Array, n_threads: int, options: _Options, /
+    ) -> None: ...
     def embed(self, probabilities: _Array, top_t: int, out: _Array, n_threads: int, /) -> None: ...
     def info(self) -> dict[str, Any]: ...
     def plan(self, top_t: int, k: int, n_images: int, /) -> tuple[str, bool, float, str]: ...

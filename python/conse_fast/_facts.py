@@ -38,6 +38,7 @@ class IndexFacts:
     _path: str | None
     _info: dict[str, Any]
     _names: dict[str, Names]
+    _places: tuple[dict[str, list[int]], dict[str, list[int]]] | None
 
     @classmethod
     def _of(cls, core: _core.Index, path: str | None) -> Self:
@@ -47,6 +48,7 @@ class IndexFacts:
         self._opened = core
         self._path = path
         self._info = info
+        self._places = None
         self._names = {
             which: Names(core, which, info["n_classes" if which.startswith("class") else "n_labels"])
             for which in _TEXTS
@@ -108,6 +110,17 @@ class IndexFacts:
     def label_ids(self) -> Names | None:
         """Ids of the labels, such as wnids, or None."""
         return self._texts("label_ids")
+
+    def _label_places(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+        """The labels of each id string and of each name; read once."""
+        if self._places is None:
+            by_id: dict[str, list[int]] = {}
+            by_name: dict[str, list[int]] = {}
+            for texts, places in ((self.label_ids, by_id), (self.label_names, by_name)):
+                for label, text in enumerate(texts or ()):
+                    places.setdefault(text, []).append(label)
+            self._places = by_id, by_name
+        return self._places
 
     def _texts(self, which: str) -> Names | None:
         _ = self._handle

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Literal, Union
 
 import numpy as np
 
-from conse_fast import _arrays, _core, _paths
+from conse_fast import _arrays, _candidates, _core, _paths
+from conse_fast._candidates import Candidates
 from conse_fast._facts import IndexFacts
 from conse_fast._names import encode
 from conse_fast._ranking import Ranking
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from conse_fast._arrays import Array, Pair
     from conse_fast._paths import PathLike
+
+    AnyCandidates = Union[Candidates, npt.ArrayLike, str, Sequence[str], None]
 
 _MISSING_CLASSES = ("skip", "refill", "raise")
 
@@ -147,6 +150,9 @@ class ConseIndex(IndexFacts):
         k: int = 10,
         top_t: int | None = 10,
         *,
+        candidates: AnyCandidates = None,
+        seen_penalty: float = 0.0,
+        form: Literal["cosine", "dot"] = "cosine",
         n_threads: int | None = None,
         out: Pair | None = None,
     ) -> Ranking:
@@ -157,23 +163,31 @@ class ConseIndex(IndexFacts):
                 order, read-only, or anything with ``__array__``. Any weights will do: rows need not sum to 1.
             k: Labels per image; places that stay empty hold -inf and -1.
             top_t: Kept classes per image; None: all.
+            candidates: The labels that may be returned, for all images or for each: `Candidates`, (L,) or (N, L) bool,
+                (M,) or (N, M) label ids with -1 in unused places, or a str or sequence of str (ids or unique names).
+            seen_penalty: Calibrated stacking (Chao et al. 2016, arXiv 1605.04253): what the score of a label that is a
+                seen class (`label_class`) is reduced by before scores are compared.
+            form: ``"cosine"``, or ``"dot"``: f . label with f as `embed` gives it and the label's embedding of length
+                1, which is comparable between images.
             n_threads: At most so many threads; None: `conse_fast.max_threads`.
             out: (scores, indices) to fill, float32 and int64, C-contiguous.
 
         Returns:
-            `Ranking` of cosines and label ids, (k,) or (N, k), ordered by (score descending, label id ascending).
+            `Ranking` of scores and label ids, (k,) or (N, k), ordered by (score descending, label id ascending).
             A row without direction (all zeros) ranks nothing.
 
         Raises:
             TypeError: A wrong dtype or type.
             ValueError: A wrong shape or value, which is named with its row and column.
         """
-        found = self._handle.rank_plain(probabilities, k, top_t, out, n_threads)
-        if found is not None:
-            return Ranking(found[0], found[1], self._names.get("label_names"))
+        if candidates is None and seen_penalty == 0 and form == "cosine":
+            found = self._handle.rank_plain(probabilities, k, top_t, out, n_threads)
+            if found is not None:
+                return Ranking(found[0], found[1], self._names.get("label_names"))
         rows, single = _arrays.rows(probabilities, "probabilities")
         t = _arrays.terms(top_t, self._info["n_classes"])
-        return self._ranked(self._handle.rank, rows, (rows, t), single, k, n_threads, out)
+        what = _candidates.options(self, candidates, seen_penalty, form, len(rows), single)
+        return self._ranked(self._handle.rank, rows, (rows, t), single, k, n_threads, out, what)
 
     def rank_logits(
         self,
@@ -182,6 +196,9 @@ class ConseIndex(IndexFacts):
         top_t: int | None = 10,
         *,
         temperature: float = 1.0,
+        candidates: AnyCandidates = None,
+        seen_penalty: float = 0.0,
+        form: Literal["cosine", "dot"] = "cosine",
         n_threads: int | None = None,
         out: Pair | None = None,
     ) -> Ranking:
@@ -192,6 +209,9 @@ class ConseIndex(IndexFacts):
             k: Labels per image.
             top_t: Kept classes per image; None: all.
             temperature: Larger is flatter; > 0.
+            candidates: As in `rank`, as are the two that follow.
+            seen_penalty: What seen labels are set back by.
+            form: ``"cosine"`` or ``"dot"``.
             n_threads: At most so many threads; None: `conse_fast.max_threads`.
             out: (scores, indices) to fill.
 
@@ -200,8 +220,9 @@ class ConseIndex(IndexFacts):
         """
         rows, single = _arrays.rows(logits, "logits")
         t = _arrays.terms(top_t, self._info["n_classes"])
-        heat = _arrays.positive_float(temperature, "temperature")
-        return self._ranked(self._handle.rank_logits, rows, (rows, t, heat), single, k, n_threads, out)
+        heat = _arrays.real(temperature, "temperature")
+        what = _candidates.options(self, candidates, seen_penalty, form, len(rows), single)
+        return self._ranked(self._handle.rank_logits, rows, (rows, t, heat), single, k, n_threads, out, what)
 
     def rank_pairs(
         self,
@@ -209,6 +230,9 @@ class ConseIndex(IndexFacts):
         weights: npt.ArrayLike,
         k: int = 10,
         *,
+        candidates: AnyCandidates = None,
+        seen_penalty: float = 0.0,
+        form: Literal["cosine", "dot"] = "cosine",
         n_threads: int | None = None,
         out: Pair | None = None,
     ) -> Ranking:
@@ -218,6 +242,9 @@ class ConseIndex(IndexFacts):
             indices: (T,) or (N, T) class ids, in any order, each at most once per row.
             weights: (T,) or (N, T) float16, float32 or float64, non-negative and finite.
             k: Labels per image.
+            candidates: As in `rank`, as are the two that follow.
+            seen_penalty: What seen labels are set back by.
+            form: ``"cosine"`` or ``"dot"``.
             n_threads: At most so many threads; None: `conse_fast.max_threads`.
             out: (scores, indices) to fill.
 
@@ -232,7 +259,31 @@ class ConseIndex(IndexFacts):
         rows, single = _arrays.rows(weights, "weights")
         shape = rows.shape[1:] if single else rows.shape
         classes = _arrays.as_rows(_arrays.ids(indices, "indices", shape), single)
-        return self._ranked(self._handle.rank_pairs, rows, (classes, rows), single, k, n_threads, out)
+        what = _candidates.options(self, candidates, seen_penalty, form, len(rows), single)
+        return self._ranked(self._handle.rank_pairs, rows, (classes, rows), single, k, n_threads, out, what)
+
+    def candidates(self, include: AnyCandidates = None, *, exclude: AnyCandidates = None) -> Candidates:
+        """Labels that rankings may return, prepared once: a call with them looks at none of the others.
+
+        Args:
+            include: (L,) bool, (M,) label ids, a str or a sequence of str (ids or unique names), or other `Candidates`;
+                None: all labels.
+            exclude: The same; None: no label.
+
+        Raises:
+            TypeError: Something else.
+            ValueError: A wrong shape, an id out of range, an unknown name or one of several labels.
+        """
+        return _candidates.prepare(self, include, exclude)
+
+    def find(self, labels: str | Sequence[str]) -> npt.NDArray[np.int64]:
+        """The ids of labels by their id strings or their unique names, (M,) int64; one for a str.
+
+        Raises:
+            TypeError: No str.
+            ValueError: No label is called so, or several are; the message lists them.
+        """
+        return _candidates.find(self, labels, "labels")
 
     def _ranked(
         self,
@@ -243,11 +294,12 @@ class ConseIndex(IndexFacts):
         k: int,
         n_threads: int | None,
         out: Pair | None,
+        what: _candidates.Options,
     ) -> Ranking:
         label_names = self._names.get("label_names")
         shape, n = _arrays.shape_of(rows, single, _arrays.count(k, "k")), _arrays.threads(n_threads)
         scores, indices = _arrays.result_pair(out, ("scores", "indices"), shape, np.float32, (rows,))
-        call(*arguments, _arrays.as_rows(scores, single), _arrays.as_rows(indices, single), n)
+        call(*arguments, _arrays.as_rows(scores, single), _arrays.as_rows(indices, single), n, what)
         return Ranking(scores, indices, label_names)
 
     def embed(

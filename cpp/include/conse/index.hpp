@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "conse/candidates.hpp"
 #include "conse/execution.hpp"
 #include "conse/matrix_view.hpp"
 
@@ -72,13 +73,16 @@ class Index {
 
     /// Ranks rows of probabilities (any non-negative finite weights) by their top_t largest.
     void rank(const MatrixView& probabilities, std::size_t top_t, const RankingView& ranking,
-              const Execution& execution = {}) const;
+              const Execution& execution = {}, const RankOptions& options = {}) const;
     /// Softmax of the top_t largest logits at this temperature; only those are exponentiated.
     void rank_logits(const MatrixView& logits, std::size_t top_t, double temperature, const RankingView& ranking,
-                     const Execution& execution = {}) const;
+                     const Execution& execution = {}, const RankOptions& options = {}) const;
     /// (class id, weight) pairs, when the model has its own top-k: both (rows, T); `classes` is C-contiguous.
     void rank_pairs(const std::int64_t* classes, const MatrixView& weights, const RankingView& ranking,
-                    const Execution& execution = {}) const;
+                    const Execution& execution = {}, const RankOptions& options = {}) const;
+    /// Candidates for any number of calls: a mask costs a look at every label, and these do not. `mask` has n_labels
+    /// bytes, not 0 where a label may be returned; null: all labels.
+    CandidateSet prepare(const std::uint8_t* mask) const;
     /// f of each row, (rows, dimension) float32, not normalised.
     void embed(const MatrixView& probabilities, std::size_t top_t, float* f, const Execution& execution = {}) const;
 

@@ -1,0 +1,106 @@
+#include "core/filter.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace conse {
+namespace {
+
+void clear(const IndexData& index, Filter& filter) {
+    if (filter.lanes.size() == index.n_blocks && filter.children.size() == index.levels.size()) {
+        for (const std::uint32_t block : filter.blocks) {
+            filter.lanes[block] = 0;
+            std::size_t tile = block;
+            for (std::size_t level = 1; level < index.levels.size(); ++level)
+                filter.children[level][tile /= kFanOut] = 0;
+        }
+    } else {
+        filter.lanes.assign(index.n_blocks, 0);
+        filter.children.assign(index.levels.size(), {});
+        for (std::size_t level = 1; level < index.levels.size(); ++level) {
+            filter.children[level].assign(index.levels[level].n_tiles, 0);
+        }
+    }
+    filter.blocks.clear();
+    filter.n_rows = 0;
+}
+
+void allow(const LabelPlaces& places, std::size_t label, Filter& filter) {
+    for (std::size_t i = places.offsets[label]; i < places.offsets[label + 1]; ++i) {
+        const std::uint32_t row = places.rows[i];
+        std::uint16_t& lanes = filter.lanes[row / kBlockRows];
+        if (lanes == 0) filter.blocks.push_back(row / kBlockRows);
+        lanes = static_cast<std::uint16_t>(lanes | 1u << row % kBlockRows);
+        ++filter.n_rows;
+    }
+}
+
+// Eight labels of a mask at a time: most masks have long stretches without a candidate.
+void allow_masked(const LabelPlaces& places, const std::uint8_t* mask, std::size_t n_labels, Filter& filter) {
+    for (std::size_t begin = 0; begin < n_labels; begin += 8) {
+        const std::size_t count = std::min<std::size_t>(8, n_labels - begin);
+        std::uint64_t bytes = 0;
+        std::memcpy(&bytes, mask + begin, count);
+        for (std::size_t i = 0; bytes != 0 && i < count; ++i) {
+            if (mask[begin + i] != 0) allow(places, begin + i, filter);
+        }
+    }
+}
+
+void allow_all(const IndexData& index, Filter& filter) {
+    for (std::uint32_t block = 0; block < index.n_blocks; ++block) {
+        filter.lanes[block] = 0xffff;  // padding has no label to be found
+        filter.blocks.push_back(block);
+    }
+    filter.n_rows = index.n_rows;
+}
+
+// From the blocks up.
+void mark_children(const IndexData& index, Filter& filter) {
+    for (const std::uint32_t block : filter.blocks) {
+        std::size_t child = block;
+        for (std::size_t level = 1; level < index.levels.size(); ++level) {
+            const std::uint32_t bit = 1u << child % kFanOut;
+            std::uint32_t& children = filter.children[level][child /= kFanOut];
+            if ((children & bit) != 0) break;
+            children |= bit;
+        }
+    }
+}
+
+// A tile leads to seen labels only when all its children with candidates do.
+void mark_seen(const IndexData& index, Filter& filter) {
+    const std::vector<std::uint8_t>& seen_blocks = index.label_places().seen_blocks;
+    filter.seen_children = filter.children;
+    for (std::size_t level = 1; level < index.levels.size(); ++level) {
+        for (std::size_t tile = 0; tile < filter.children[level].size(); ++tile) {
+            const std::uint32_t children = filter.children[level][tile];
+            std::uint32_t seen = 0;
+            for (std::uint32_t left = children; left != 0; left &= left - 1) {
+                const auto lane = static_cast<std::size_t>(__builtin_ctz(left));
+                const std::size_t child = tile * kFanOut + lane;
+                const bool is_seen = level == 1
+                                         ? seen_blocks[child] != 0
+                                         : filter.seen_children[level - 1][child] == filter.children[level - 1][child];
+                seen |= static_cast<std::uint32_t>(is_seen) << lane;
+            }
+            filter.seen_children[level][tile] = seen;
+        }
+    }
+}
+
+}  // namespace
+
+void fill_filter(const IndexData& index, const std::uint8_t* mask, bool with_seen, Filter& filter) {
+    clear(index, filter);
+    if (mask == nullptr) {
+        allow_all(index, filter);
+    } else {
+        allow_masked(index.label_places(), mask, index.n_labels, filter);
+        std::sort(filter.blocks.begin(), filter.blocks.end());
+    }
+    mark_children(index, filter);
+    if (with_seen) mark_seen(index, filter);
+}
+
+}  // namespace conse

@@ -1,0 +1,38 @@
+// Which labels a search may find, and by how much seen ones are set back, as blocks and tiles see it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "conse/candidates.hpp"
+#include "core/index_data.hpp"
+
+namespace conse {
+
+/// Candidates of one index. To be filled anew it needs time for the labels that it held, not for all.
+struct Filter {
+    std::vector<std::uint16_t> lanes;   // (blocks) bit: the stored row may be found
+    std::vector<std::uint32_t> blocks;  // those with a bit, ascending
+    // Per level from 1 on, (tiles): bit j: child j leads to a candidate; to candidates that are seen classes only.
+    std::vector<std::vector<std::uint32_t>> children, seen_children;
+    std::size_t n_rows = 0;                         // stored rows of candidates
+    std::shared_ptr<const IndexData> prepared_for;  // keeps the index of a CandidateSet; null for scratch
+};
+
+/// Allows the labels that `mask` says, (n_labels) or null for all. `with_seen`: seen_children will be needed.
+void fill_filter(const IndexData& index, const std::uint8_t* mask, bool with_seen, Filter& filter);
+
+/// What one search may find, and what the scores of seen labels are reduced by; a penalty needs a filter with seen
+/// children.
+struct Allowed {
+    const Filter* filter = nullptr;  // null: all labels
+    float penalty = 0;
+    const std::vector<std::uint8_t>* seen_blocks = nullptr;
+
+    std::uint32_t lanes_of(std::size_t block) const { return filter == nullptr ? 0xffff : filter->lanes[block]; }
+    float penalty_of(std::size_t block) const { return penalty != 0 && (*seen_blocks)[block] != 0 ? penalty : 0; }
+};
+
+}  // namespace conse

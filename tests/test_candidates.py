@@ -1,0 +1,202 @@
+"""Candidates, the penalty of seen labels and the form of scores, beside the oracle and beside the ranking of all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given
+from hypothesis import strategies as st
+from reference import assert_ranking, assert_same_bits, random_problem
+
+import conse_fast as cf
+
+N_CLASSES, N_LABELS = 90, 2500
+LABEL_CLASS = np.where(np.arange(N_LABELS) % 7 == 3, np.arange(N_LABELS) % N_CLASSES, -1)
+
+
+@pytest.fixture(scope="module")
+def problem():
+    found = random_problem(n=20, n_classes=N_CLASSES, n_labels=N_LABELS, dimension=64, sharpness=4)
+    found.probabilities[3] = 0
+    return found
+
+
+@pytest.fixture(scope="module", params=["full", "compact"])
+def index(request, problem):
+    names = [f"label {i % 2000}" for i in range(N_LABELS)]
+    return cf.ConseIndex.build(
+        *problem[1:],
+        label_class=LABEL_CLASS,
+        label_names=names,
+        label_ids=[f"n{i:08}" for i in range(N_LABELS)],
+        compact=request.param == "compact",
+    )
+
+
+def oracle_of(problem, mask=True, penalty=0.0, top_t=10, form="cosine"):
+    scores = reference.conse_scores(*problem, top_t)
+    if form == "dot":
+        lengths = reference.row_lengths(reference.convex_combination(*problem[:2], top_t))[:, None]
+        scores = np.multiply(scores, lengths, out=scores, where=np.isfinite(scores))
+    return np.where(mask, scores - penalty * (LABEL_CLASS >= 0), -np.inf)
+
+
+def masks_of(share, n_rows=None, seed=1):
+    shape = N_LABELS if n_rows is None else (n_rows, N_LABELS)
+    return np.random.default_rng(seed).random(shape) < share
+
+
+@pytest.mark.parametrize("top_t", [1, 10, 40, None])
+@pytest.mark.parametrize("share", [0, 0.001, 0.01, 0.3, 1])
+def test_a_mask_leaves_the_ranking_of_its_labels(index, problem, target, share, top_t):
+    mask = masks_of(share)
+    oracle = oracle_of(problem, mask, top_t=top_t or N_CLASSES)
+    allowed = reference.tolerance(*problem[:2], top_t or N_CLASSES)
+    for k in (1, 10, 300, N_LABELS):
+        for candidates in (mask, index.candidates(mask)):
+            ranking = index.rank(problem.probabilities, k, top_t, candidates=candidates)
+            assert_ranking(*ranking, oracle, k, allowed)
+
+
+@pytest.mark.parametrize("top_t", [10, None])
+def test_each_row_has_its_own_candidates(index, problem, target, top_t):
+    masks = masks_of(0.1, len(problem.probabilities))
+    masks[5], masks[6] = False, True
+    oracle = oracle_of(problem, masks, top_t=top_t or N_CLASSES)
+    for k in (1, 10, 400):
+        ranking = index.rank(problem.probabilities, k, top_t, candidates=masks)
+        assert_ranking(*ranking, oracle, k, reference.tolerance(*problem[:2], top_t or N_CLASSES))
+        one = index.rank(problem.probabilities[7], k, top_t, candidates=masks[7])
+        assert_same_bits(one, (ranking.scores[7], ranking.indices[7]))
+
+
+@pytest.mark.parametrize("top_t", [10, None])
+@pytest.mark.parametrize("penalty", [-3.0, -0.2, 0.05, 0.3, 5.0])
+def test_seen_labels_are_set_back(index, problem, target, penalty, top_t):
+    mask = masks_of(0.5)
+    allowed = reference.tolerance(*problem[:2], top_t or N_CLASSES) + 1e-6 * abs(penalty)
+    for k in (1, 10, 300):
+        for candidates, of in ((None, True), (mask, mask), (index.candidates(mask), mask)):
+            ranking = index.rank(problem.probabilities, k, top_t, candidates=candidates, seen_penalty=penalty)
+            assert_ranking(*ranking, oracle_of(problem, of, penalty, top_t or N_CLASSES), k, allowed)
+
+
+@pytest.mark.parametrize("top_t", [1, 10, 40, None])
+def test_dot_products_are_comparable_between_images(index, problem, target, top_t):
+    t = top_t or N_CLASSES
+    oracle = oracle_of(problem, top_t=t, form="dot")
+    for k in (1, 10, N_LABELS):
+        ranking = index.rank(problem.probabilities, k, top_t, form="dot")
+        assert_ranking(*ranking, oracle, k, 4 * reference.ACCURACY)
+    f = index.embed(problem.probabilities, top_t).astype(np.float64)
+    labels = reference.unit_rows(problem.label_embeddings)
+    best = ranking.indices[0, 0]
+    assert ranking.scores[0, 0] == pytest.approx(f[0] @ labels[best], abs=1e-6)
+
+
+@given(
+    seed=st.integers(0, 1000),
+    share=st.sampled_from([0.002, 0.05, 0.5, 1]),
+    penalty=st.sampled_from([0.0, 0.1, -0.1]),
+    form=st.sampled_from(["cosine", "dot"]),
+    k=st.sampled_from([1, 7, 50, 600]),
+    top_t=st.sampled_from([1, 10, 90]),
+)
+def test_candidates_change_no_bit(index, problem, seed, share, penalty, form, k, top_t):
+    mask = masks_of(share, seed=seed)
+    every = index.rank(problem.probabilities, N_LABELS, top_t, form=form)
+    penalised = every.scores - np.float32(penalty) * (LABEL_CLASS[every.indices] >= 0)
+    scores = np.where(mask[every.indices] & (every.indices >= 0), penalised, -np.inf).astype(np.float32)
+    order = np.lexsort((every.indices, -scores))[:, :k]
+    expected = np.take_along_axis(scores, order, 1), np.take_along_axis(every.indices, order, 1)
+    expected[1][np.isinf(expected[0])] = -1
+    ranking = index.rank(problem.probabilities, k, top_t, candidates=mask, seen_penalty=penalty, form=form)
+    assert_same_bits(ranking, expected)
+
+
+def test_labels_with_several_rows(make_index, problem):
+    row_label = np.arange(N_LABELS) // 3
+    index = make_index(*problem[1:], form="full", row_label=row_label)
+    mask = np.arange(index.n_labels) % 5 == 0
+    oracle = reference.conse_scores(*problem, 10, row_label=row_label)
+    ranking = index.rank(problem.probabilities, 20, candidates=mask)
+    assert_ranking(*ranking, np.where(mask, oracle, -np.inf), 20, reference.tolerance(*problem[:2], 10))
+
+
+def test_logits_and_pairs_take_candidates_too(index, problem):
+    mask = masks_of(0.05)
+    what = {"candidates": mask, "seen_penalty": 0.1, "form": "dot"}
+    expected = index.rank(problem.probabilities, 30, **what)
+    values, kept = cf.top_k(problem.probabilities, 10)
+    assert_same_bits(index.rank_pairs(kept, values, 30, **what), expected)
+    with np.errstate(divide="ignore"):
+        logits = np.maximum(np.log(problem.probabilities[:3]), -700)
+    near = index.rank_logits(logits, 30, **what)
+    assert np.array_equal(near.indices[:, 0], expected.indices[:3, 0])
+    np.testing.assert_allclose(near.scores, expected.scores[:3], atol=1e-6)
+
+
+def test_threads_and_batches_change_no_bit(index, problem):
+    probabilities = np.resize(problem.probabilities, (400, N_CLASSES))
+    masks = np.resize(masks_of(0.05, 20), (400, N_LABELS))
+    expected = index.rank(problem.probabilities, 25, candidates=masks[:20], seen_penalty=0.1)
+    for n_threads in (1, 2, 5):
+        scores, indices = index.rank(probabilities, 25, candidates=masks, seen_penalty=0.1, n_threads=n_threads)
+        assert_same_bits((scores[380:], indices[380:]), expected)
+
+
+def test_candidates_by_ids_and_names(index, problem):
+    ids = np.array([5, 1777, 2300, 5])
+    mask = np.isin(np.arange(N_LABELS), ids)
+    expected = index.rank(problem.probabilities, 5, candidates=mask)
+    texts = ["n00000005", "label 1777", "n00002300"]
+    for candidates in (ids, ids.tolist(), texts, tuple(texts), index.candidates(texts), index.candidates(ids)):
+        assert_same_bits(index.rank(problem.probabilities, 5, candidates=candidates), expected)
+    assert index.find("n00000005").tolist() == [5]
+    rows = np.array([[5, -1], [1777, 3]])
+    by_row = index.rank(problem.probabilities[:2], 2, candidates=rows)
+    assert by_row.indices[0].tolist() == [5, -1]
+    assert sorted(by_row.indices[1]) == [3, 1777]
+    assert (index.rank(problem.probabilities, 3, candidates=[]).indices == -1).all()
+
+
+def test_prepared_candidates(index):
+    some = index.candidates(["label 1777", "n00000005"], exclude=[1777])
+    assert len(some) == 1
+    assert list(some) == some.ids.tolist() == [5]
+    assert some.mask.sum() == 1
+    assert repr(some) == "<1 candidates of 2,500 labels>"
+    assert len(index.candidates()) == N_LABELS
+    assert len(index.candidates(exclude=some)) == N_LABELS - 1
+    assert 5 not in index.candidates(index.candidates([5, 6]), exclude=some)
+    with pytest.raises(ValueError, match="read-only"):
+        some.mask[0] = True
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "message"),
+    [
+        ({"candidates": "label 3"}, ValueError, r"2 labels have the name 'label 3'; .*3 \(n00000003\), 2003"),
+        ({"candidates": ["n1"]}, ValueError, "no label has the id or the name 'n1'"),
+        ({"candidates": ["n00000001", 2]}, TypeError, "sequence of str"),
+        ({"candidates": np.zeros(7, bool)}, ValueError, "mask of 7 labels; expected 2500"),
+        ({"candidates": np.zeros((3, N_LABELS), bool)}, ValueError, "3 rows for 20 images"),
+        ({"candidates": [1, N_LABELS]}, ValueError, "holds 2500; expected label ids from 0 to 2499"),
+        ({"candidates": [-2]}, ValueError, "holds -2"),
+        ({"candidates": [0.5]}, TypeError, "bool, label ids or names, got float64"),
+        ({"candidates": np.zeros((1, 1, 1), int)}, ValueError, "candidates must be"),
+        ({"seen_penalty": np.nan}, ValueError, "seen_penalty must be a finite number"),
+        ({"seen_penalty": "much"}, TypeError, "seen_penalty must be a number"),
+        ({"form": "euclid"}, ValueError, "form must be 'cosine' or 'dot', got 'euclid'"),
+    ],
+)
+def test_wrong_arguments(index, problem, what, error, message):
+    with pytest.raises(error, match=message):
+        index.rank(problem.probabilities, **what)
+
+
+def test_candidates_of_another_index(index, problem):
+    other = cf.ConseIndex.build(*problem[1:])
+    with pytest.raises(ValueError, match="another index"):
+        index.rank(problem.probabilities, candidates=other.candidates([1]))
