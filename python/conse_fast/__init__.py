@@ -9,7 +9,7 @@ For one image with class probabilities ``p``:
 
 `ConseIndex` prepares labels once and ranks them in microseconds; `conse` does the whole in one call without an
 index; `top_k`, `convex_combination` and `cosine_rank` are its three steps. `read_word_vectors` and `embed_labels`
-make the embeddings that it needs from the names of classes and labels.
+make the embeddings that it needs from the names of classes and labels; `metrics` says how good a ranking is.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from conse_fast._primitives import conse, convex_combination, cosine_rank, top_k
 from conse_fast._ranking import Ranking
 
 if TYPE_CHECKING:
+    from conse_fast import metrics
     from conse_fast.vocabulary import Coverage, LabelEmbeddings, NameRules, embed_labels, read_hierarchy
     from conse_fast.word_vectors import WordVectors, read_word_vectors
 
@@ -37,6 +38,7 @@ _LATER = {
     "NameRules": "conse_fast.vocabulary",
     "WordVectors": "conse_fast.word_vectors",
     "embed_labels": "conse_fast.vocabulary",
+    "metrics": "conse_fast.metrics",
     "read_hierarchy": "conse_fast.vocabulary",
     "read_word_vectors": "conse_fast.word_vectors",
 }
@@ -69,7 +71,8 @@ def max_threads() -> int:
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'conse_fast' has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
+    module = importlib.import_module(_LATER[name])
+    value = globals()[name] = module if module.__name__ == f"conse_fast.{name}" else getattr(module, name)
     return value
 
 
@@ -95,6 +98,7 @@ __all__ = [
     "embed_labels",
     "max_threads",
     "measure_limits",
+    "metrics",
     "read_hierarchy",
     "read_word_vectors",
     "target",
