@@ -240,7 +240,7 @@ def test_places_of_true_labels(monkeypatch):
     assert places.better.tolist() == [0, 0, 1, 2, 4]
     assert places.tied.tolist() == [1, 1, 1, 0, 0]
     assert places.by_id.tolist() == [0, 1, 2, 2, 4]
-    assert [places.hits_ties_half(k) for k in (1, 2, 3, 4)] == [0.4, 0.6, 0.8, 0.8]
+    assert [places.hit_at_k(k, "half") for k in (1, 2, 3, 4)] == [0.4, 0.6, 0.8, 0.8]
 
 
 def test_an_output_that_is_a_file(tmp_path):

@@ -14,7 +14,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from conse_fast import ConseIndex, Ranking
+from conse_fast import ConseIndex, Ranking, metrics
 from conse_fast.cli.errors import CliError
 from conse_fast.cli.options import n_threads_option, top_t_option
 from conse_fast.cli.outputs import whole_file
@@ -38,25 +38,6 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where each photo's true label stands among all labels.
-
-    Attributes:
-        better: (N,) labels with a larger score; all labels where the true one does not rank.
-        tied: (N,) other labels with the same score.
-        by_id: (N,) labels before it when equal scores are ordered by label id, as rankings are.
-    """
-
-    better: npt.NDArray[np.int64]
-    tied: npt.NDArray[np.int64]
-    by_id: npt.NDArray[np.int64]
-
-    def hits_ties_half(self, k: int) -> float:
-        """hit@k where half of the equal scores come first."""
-        return float(np.mean(self.better + self.tied / 2 < k))
-
-
-@dataclass(frozen=True)
 class Result:
     """All that the demo has to show."""
 
@@ -64,7 +45,7 @@ class Result:
     embeddings: LabelEmbeddings
     index: ConseIndex
     ranking: Ranking
-    places: Places
+    places: metrics.Places
     steps: list[Step]
 
     def class_name(self, class_id: int) -> str:
@@ -77,7 +58,7 @@ class Result:
 
     def hits(self, k: int) -> float:
         """hit@k as the ranking has it: the share of photos with the true label among the k best."""
-        return float(np.mean((self.ranking.indices[:, :k] == self.data.truth[:, np.newaxis]).any(axis=1)))
+        return metrics.hit_at_k(self.ranking.indices, self.data.truth, k)
 
 
 @click.command(
@@ -171,18 +152,14 @@ def find_places(
     truth: npt.NDArray[np.int64],
     top_t: int | None,
     n_threads: int | None,
-) -> Places:
+) -> metrics.Places:
     """Ranks all labels for each photo and finds the true one among them."""
-    counts = np.empty((3, len(truth)), dtype=np.int64)
+    parts = []
     for first in range(0, len(truth), _PHOTOS_AT_ONCE):
         photos = slice(first, first + _PHOTOS_AT_ONCE)
         scores, labels = index.rank(probabilities[photos], index.n_labels, top_t, n_threads=n_threads)
-        is_true = labels == truth[photos, np.newaxis]
-        place = is_true.argmax(axis=1)
-        true_score = np.take_along_axis(scores, place[:, np.newaxis], axis=1)
-        counts[:, photos] = [(scores > true_score).sum(axis=1), (scores == true_score).sum(axis=1) - 1, place]
-        counts[:, photos][:, ~is_true.any(axis=1)] = [[index.n_labels], [0], [index.n_labels]]
-    return Places(*counts)
+        parts.append(metrics.find_places(scores, labels, truth[photos], index.n_labels))
+    return metrics.Places.joined(parts)
 
 
 def _make_folder(path: str) -> None:

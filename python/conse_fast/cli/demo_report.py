@@ -93,7 +93,7 @@ def _hits(result: Result) -> Table:
     for k in ks:
         table.add_column(f"hit@{k}", justify="right", no_wrap=True)
     table.add_row("equal scores by label id", *(f"{result.hits(k):.1%}" for k in ks))
-    table.add_row("equal scores counted half", *(f"{result.places.hits_ties_half(k):.1%}" for k in ks))
+    table.add_row("equal scores counted half", *(f"{result.places.hit_at_k(k, 'half'):.1%}" for k in ks))
     return table
 
 
