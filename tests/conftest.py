@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import signal
@@ -81,6 +82,22 @@ def run_python(tmp_path):
         return result.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def independent():
+    """Imports a library whose answers are compared with ours; where it is missing, the test is skipped."""
+
+    def load(module):
+        try:
+            return importlib.import_module(module)
+        except ImportError:
+            message = f"{module} is not installed: the extra [test] has it"
+            if os.environ.get("CONSE_FAST_REQUIRE_TOOLS") == "1":
+                pytest.fail(message)
+            pytest.skip(message)
+
+    return load
 
 
 class Real(NamedTuple):

@@ -50,7 +50,7 @@ def ranked_labels(indices: object, width: int = 1, argument: str = "indices") ->
         raise ValueError(f"{argument} must have shape (N, M), got {array.shape}{cure}")
     if array.shape[1] < width:
         raise ValueError(
-            f"{argument} must have {width} columns for k={width}, got {array.shape[1]}; rank {width} labels"
+            f"{argument} must have at least {width} columns for k={width}, got {array.shape[1]}; rank {width} labels"
         )
     array = array.astype(np.int64, copy=False)
     if array.size and array.min() < -1:

@@ -64,7 +64,7 @@ class Places:
         """Whether each true label is among the best k: (N,) bool.
 
         Raises:
-            ValueError: The ranking is too short to tell, since equal scores go on behind its end.
+            ValueError: The ranking is too short to tell, since equal scores may go on behind its end.
         """
         k = count(k, "k")
         if one_of(ties, "ties", TIES) == "label_id":
@@ -73,9 +73,11 @@ class Places:
         hits: npt.NDArray[np.bool_] = place < k
         if (hits & self.is_open).any():
             image = int(np.argmax(hits & self.is_open))
+            enough = 2 * k + 1 if ties == "half" else k + 1
             raise ValueError(
                 f"indices must reach behind the labels that score like the true one for ties={ties!r}, but the row of "
-                f"image {image} ends there; rank more labels (all of them always suffice: pass n_labels), or fewer k"
+                f"image {image} ends among them; rank {enough} labels for k={k}, which always suffice (or, if all "
+                "labels are ranked already, say so with n_labels)"
             )
         return hits
 
@@ -216,7 +218,8 @@ def hit_at_k(
         k: one cut-off or several, each >= 1.
         scores: (N, M) floats, the labels' scores; only for ``ties`` other than ``"label_id"``.
         ties: what labels count that have the same score as the true one, see `Ties`. For ``"half"`` and
-            ``"pessimistic"`` the ranking must reach behind equal scores wherever that decides.
+            ``"pessimistic"`` the ranking must reach behind equal scores wherever that decides: M > 2 k for
+            ``"half"`` and M > k for ``"pessimistic"`` always do.
         n_labels: number of labels that were ranked; tells that a ranking of all of them hides no equal scores.
 
     Returns:

@@ -63,16 +63,21 @@ class Hierarchy:
         """
         node_of: dict[Hashable, int] = {}
         for name in labels:
-            if node_of.setdefault(name, len(node_of)) != len(node_of) - 1 or not len(node_of):
+            if name in node_of:
                 raise ValueError(f"labels must name every label once, got {name!r} twice")
-        self.n_labels = len(labels)
+            node_of[name] = len(node_of)
+        if not node_of:
+            raise ValueError("labels must name at least one label, got none")
+        self.n_labels = len(node_of)
         edges = [node_of.setdefault(node, len(node_of)) for pair in is_a for node in _two(pair)]
         self.n_nodes = len(node_of)
         self._first, self._neighbours = _adjacency(np.array(edges, dtype=np.int64).reshape(-1, 2), self.n_nodes)
         self.missing: IntArray = np.flatnonzero(np.diff(self._first[: self.n_labels + 1]) == 0)
         if len(self.missing) == self.n_labels:
-            example = f" such as {labels[0]!r}" if self.n_labels else ""
-            raise ValueError(f"is_a must name at least one of the {self.n_labels} labels, but knows none{example}")
+            raise ValueError(
+                f"is_a must name at least one of the {self.n_labels} labels, but knows none, such as {labels[0]!r}; "
+                "are both written alike?"
+            )
 
     def rings(self, sources: IntArray, n_wanted: int, counted: npt.NDArray[np.bool_]) -> tuple[IntArray, ...]:
         """Grows rings around several labels at once until each has found enough.
@@ -112,7 +117,7 @@ class Hierarchy:
 
 
 def _two(pair: tuple[Hashable, Hashable]) -> tuple[Hashable, Hashable]:
-    if isinstance(pair, str) or len(pair) != 2:
+    if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
         raise TypeError(f"is_a must hold (parent, child) pairs, got {pair!r}; split each line of a file")
     return pair
 
