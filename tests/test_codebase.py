@@ -184,8 +184,8 @@ def test_optional_libraries_are_imported_where_they_are_used(path):
 def test_what_the_package_offers():
     offered = {
         *("ConseIndex", "Limits", "Names", "Ranking", "conse", "convex_combination", "cosine_rank"),
-        *("max_threads", "measure_limits", "target", "targets", "top_k"),
-        *("Coverage", "LabelEmbeddings", "NameRules", "WordVectors"),
+        *("max_threads", "measure_limits", "metrics", "target", "targets", "top_k"),
+        *("Candidates", "Coverage", "LabelEmbeddings", "NameRules", "WordVectors"),
         *("embed_labels", "read_hierarchy", "read_word_vectors"),
     }
     assert offered <= set(cf.__all__)
