@@ -150,10 +150,11 @@ def test_without_a_hit_the_interval_has_no_width():
     assert [end.tolist() for end in counter.interval()] == [[0], [0]]
 
 
-def test_per_class(hits):
-    truth = np.random.default_rng(2).integers(3, size=N)
+@pytest.mark.parametrize("n_classes", [3, 60])  # of 60 classes a resample misses many
+def test_per_class(hits, n_classes):
+    truth = np.random.default_rng(2).integers(n_classes, size=N)
     counter = metrics.PerClassHitAtK()
-    counter.add(np.where(hits, truth, 9)[:, None], truth)
+    counter.add(np.where(hits, truth, 99)[:, None], truth)
 
     def macro(some):
         return np.mean([hits[some][truth[some] == label].mean() for label in np.unique(truth[some])])

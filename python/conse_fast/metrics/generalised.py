@@ -192,8 +192,8 @@ class SeenUnseen:
     def interval(self, confidence: float = 0.95, n_resamples: int = 1000, seed: int = 0) -> Interval:
         """Bootstrap intervals of area and best harmonic mean: two `CurveSummary`; see `bootstrap`.
 
-        Images of seen and of unseen classes are drawn by themselves; each resample has its own best gamma. Takes a
-        second for 1,000 resamples of some thousand images.
+        Images of seen and of unseen classes are drawn by themselves; each resample has its own best gamma. 1,000
+        resamples of 3,000 images take 0.15 s, of 100,000 images 5 s.
         """
         steps = self._steps()
 
