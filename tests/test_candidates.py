@@ -82,6 +82,15 @@ def test_seen_labels_are_set_back(index, problem, target, penalty, top_t):
             assert_ranking(*ranking, oracle_of(problem, of, penalty, top_t or N_CLASSES), k, allowed)
 
 
+def test_seen_labels_that_are_brought_forward_are_found_among_others(index, problem):
+    # A tile of both kinds has no bound of its own for the seen ones.
+    for penalty in (-0.1, -0.01):
+        for top_t in (1, 10):
+            oracle = oracle_of(problem, penalty=penalty, top_t=top_t)
+            ranking = index.rank(problem.probabilities, 1, top_t, seen_penalty=penalty)
+            assert_ranking(*ranking, oracle, 1, reference.tolerance(*problem[:2], top_t))
+
+
 @pytest.mark.parametrize("top_t", [1, 10, 40, None])
 def test_dot_products_are_comparable_between_images(index, problem, target, top_t):
     t = top_t or N_CLASSES

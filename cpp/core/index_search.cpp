@@ -62,15 +62,17 @@ Search::OpenTile& Search::open(Node node) {
     return tile;
 }
 
-// What the maxima bound are all labels, candidates or not. Where all candidates below are set back, so is the bound.
+// What the maxima bound are all labels, candidates or not. Where all candidates below are set back, so is the bound;
+// where some may be brought forward, by a penalty below 0, it is too. Blocks are of one kind.
 void Search::restrict_children(OpenTile& tile) const {
     const Filter& filter = *allowed_.filter;
     const std::uint32_t children = filter.children[tile.node.level][tile.node.id];
-    const std::uint32_t seen = allowed_.penalty == 0 ? 0 : filter.seen_children[tile.node.level][tile.node.id];
+    std::uint32_t moved = allowed_.penalty == 0 ? 0 : filter.seen_children[tile.node.level][tile.node.id];
+    if (allowed_.penalty < 0 && tile.node.level > 1) moved = children;
     for (std::size_t lane = 0; lane < kFanOut; ++lane) {
         if ((children >> lane & 1) == 0) {
             tile.bounds[lane] = kNothing;
-        } else if ((seen >> lane & 1) != 0) {
+        } else if ((moved >> lane & 1) != 0) {
             tile.bounds[lane] -= allowed_.penalty;
         }
     }

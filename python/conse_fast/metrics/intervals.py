@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from conse_fast._arrays import count, positive_float
+from conse_fast._arrays import count, real
 from conse_fast.metrics._checks import FloatArray, IntArray, integers, some_images
 
 _CELLS_AT_ONCE = 1 << 21  # 16 MB of counts; the draws do not depend on it
@@ -93,7 +93,7 @@ def interval_of_shares(histograms: Iterator[IntArray], values: Iterator[FloatArr
 
 
 def _confidence(value: object) -> float:
-    share = positive_float(value, "confidence")
+    share = real(value, "confidence")
     if not 0 < share < 1:
         raise ValueError(f"confidence must be above 0 and below 1, got {value}; 95 % is 0.95")
     return share
