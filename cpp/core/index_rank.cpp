@@ -173,7 +173,10 @@ class Ranker {
         }
         for (bool any = true; any;) {
             any = false;
-            for (std::size_t i = 0; i < count; ++i) any |= busy[i] && (busy[i] = searches[i].step());
+            for (std::size_t i = 0; i < count; ++i) any |= busy[i] && (busy[i] = searches[i].choose());
+            for (std::size_t i = 0; i < count; ++i) {
+                if (busy[i]) searches[i].visit();
+            }
         }
         for (std::size_t i = 0; i < count; ++i) {
             const bool found = queries[i].has_direction();

@@ -45,7 +45,7 @@ const KernelTable CONSE_TABLE = {
     CONSE_TARGET_NAMESPACE::score_plain_block,
     CONSE_TARGET_NAMESPACE::bound_tile,
     CONSE_TARGET_NAMESPACE::best_lane,
-    CONSE_TARGET_NAMESPACE::order_lanes,
+    CONSE_TARGET_NAMESPACE::keep_best,
     CONSE_TARGET_NAMESPACE::pack<float>,
     CONSE_TARGET_NAMESPACE::pack<std::uint16_t>,
     CONSE_TARGET_NAMESPACE::dots<float>,

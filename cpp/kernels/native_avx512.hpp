@@ -93,6 +93,9 @@ struct NativeF64 {
     friend NativeF64 inverse_root(NativeF64 a) { return {_mm512_div_pd(_mm512_set1_pd(1), _mm512_sqrt_pd(a.v))}; }
     friend NativeF64 max(NativeF64 a, NativeF64 b) { return {_mm512_max_pd(a.v, b.v)}; }
     friend NativeF64 min(NativeF64 a, NativeF64 b) { return {_mm512_min_pd(a.v, b.v)}; }
+    friend NativeF64 following(NativeF64 before, NativeF64 a) {
+        return {_mm512_castsi512_pd(_mm512_alignr_epi64(_mm512_castpd_si512(a.v), _mm512_castpd_si512(before.v), 7))};
+    }
     friend std::uint32_t at_least(NativeF64 a, NativeF64 b) { return _mm512_cmp_pd_mask(a.v, b.v, _CMP_GE_OQ); }
 };
 

@@ -50,7 +50,9 @@ Value kth_largest(const Lanes* values, std::size_t k) {
         for (int part = 0; part < kParts; ++part) {
             n_at_least += static_cast<std::size_t>(__builtin_popcount(at_least(values[part], candidate)));
         }
-        kth = n_at_least >= k && value > kth ? value : kth;
+        // Two choices, or a branch would depend on the values.
+        const Value reached = n_at_least >= k ? value : -infinity<Value>();
+        kth = reached > kth ? reached : kth;
     }
     return kth;
 }
