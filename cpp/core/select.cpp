@@ -67,6 +67,8 @@ void select_few(const KernelTable& kernels, const Element* row, std::size_t n, s
         const std::size_t found =
             collect_of(kernels, row)(row, begin, std::min(n, begin + kColumnsAtOnce), floor, columns);
         for (std::size_t first = 0; first < found; first += kFewBest) {
+            // Columns come in ascending order: an equal value that comes later cannot enter any more.
+            if (best.full()) floor = std::nextafter(best.floor(), std::numeric_limits<float>::infinity());
             float values[kFewBest] = {};
             std::int32_t ids[kFewBest] = {};
             std::uint32_t mask = 0;
@@ -76,8 +78,6 @@ void select_few(const KernelTable& kernels, const Element* row, std::size_t n, s
                 mask |= static_cast<std::uint32_t>(values[i] >= floor) << i;
             }
             best.take(kernels, values, ids, mask, static_cast<std::uint32_t>(n));
-            // Columns come in ascending order: an equal value that comes later cannot enter any more.
-            if (best.full()) floor = std::nextafter(best.floor(), std::numeric_limits<float>::infinity());
         }
     }
     best.write_to(kept);
