@@ -51,6 +51,7 @@ const KernelTable CONSE_TABLE = {
     CONSE_TARGET_NAMESPACE::dots<float>,
     CONSE_TARGET_NAMESPACE::dots<std::uint16_t>,
     CONSE_TARGET_NAMESPACE::invert_lengths,
+    CONSE_TARGET_NAMESPACE::invert_given,
     CONSE_TARGET_NAMESPACE::scale,
     CONSE_TARGET_NAMESPACE::score_queries,
     CONSE_TARGET_NAMESPACE::read,

@@ -54,6 +54,8 @@ constexpr std::size_t kDenseLanes = 16;
 
 // A dense label's products are multiplied by the inverse of its length where that lies between these.
 constexpr double kLeastFactor = 1e-30, kLargestFactor = 1e30;
+// Far enough from there that no label needs another look.
+constexpr double kLeastUsual = 1e-15, kMostUsual = 1e15;
 
 // Labels, `stride` bytes apart, never over-read. `count` results are written as a multiple of 16.
 struct DenseRows {
@@ -152,6 +154,10 @@ struct KernelTable {
 
     // factors[i] = 1 / sqrt(squared_lengths[i]), or NaN beside the limits above; whether there was none such.
     bool (*invert_lengths)(const double* squared_lengths, std::size_t count, float* factors);
+
+    // factors[i] = 1 / lengths[i]; whether these and the squared lengths of the rows lie between kLeastUsual and
+    // kMostUsual. squared_lengths and factors have room for a multiple of 16.
+    bool (*invert_given)(const double* lengths, const double* squared_lengths, std::size_t count, float* factors);
 
     // scores[i] = dots[i] * factors[i]; bit `lane` of masks[tile] says that the score reaches the floor.
     void (*scale)(const float* dots, const float* factors, std::size_t count, float floor, float* scores,
