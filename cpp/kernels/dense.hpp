@@ -301,10 +301,11 @@ constexpr int half_of(int n) {
 template <int kQueries>
 void score_from(const DenseQueries& queries, std::size_t q, const DenseTiles& tiles, float* scores,
                 std::uint16_t* masks) {
+    constexpr int kTiles = kQueries == 1 ? kTilesOfOne : kScoreTiles;
     for (; q + kQueries <= queries.count; q += kQueries) {
         std::size_t tile = 0;
-        for (; tile + kScoreTiles <= tiles.count; tile += kScoreTiles) {
-            score_block<kScoreTiles, kQueries>(queries, q, tiles, tile, scores, masks);
+        for (; tile + kTiles <= tiles.count; tile += kTiles) {
+            score_block<kTiles, kQueries>(queries, q, tiles, tile, scores, masks);
         }
         for (; tile < tiles.count; ++tile) score_block<1, kQueries>(queries, q, tiles, tile, scores, masks);
     }
