@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cmath>
 #include <memory>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include "core/index_search.hpp"
 #include "core/parallel.hpp"
 #include "core/plan.hpp"
+#include "core/row_queries.hpp"
 #include "core/strips.hpp"
 #include "core/write_ranking.hpp"
 
@@ -73,95 +73,83 @@ class BlockRanker : public BatchRanker {
 // The candidates of a call: of each row, or of all rows.
 class Candidates {
   public:
-    Candidates(const IndexData& index, const RankRows& rows) : index_(index), options_(rows.options) {
-        const double penalty = options_.seen_penalty;
-        if (!std::isfinite(penalty)) invalid_argument("seen_penalty must be a finite number, got ", penalty);
-        penalty_ = static_cast<float>(penalty);
+    Candidates(const IndexData& index, const RankOptions& options)
+        : index_(index), options_(options), penalty_(penalty_of(options)) {
         common_ = options_.candidates.get();
         if (common_ != nullptr && common_->prepared_for.get() != &index) {
             invalid_argument("candidates were prepared by another index; prepare them with this one");
         }
         if (common_ != nullptr || differ() || !any()) return;
-        fill_filter(index, options_.mask, penalty_ != 0, own_);
+        fill_filter(index, choice_of(0), penalty_ != 0, own_);
         common_ = &own_;
     }
+    bool dot() const { return options_.dot; }
     // Whether any label is left out or set back.
-    bool any() const { return options_.mask != nullptr || options_.candidates != nullptr || penalty_ != 0; }
+    bool any() const {
+        return options_.mask != nullptr || options_.ids != nullptr || common_ != nullptr || penalty_ != 0;
+    }
     // Whether each row has its own.
     bool differ() const {
-        return options_.candidates == nullptr && options_.mask != nullptr && options_.mask_stride != 0;
+        const bool rows = options_.mask != nullptr ? options_.mask_stride != 0 : options_.ids_stride != 0;
+        return options_.candidates == nullptr && rows;
     }
     // What all rows have in common.
     Allowed of_all() const { return {common_, penalty_, penalty_ != 0 ? &index_.label_places().seen_blocks : nullptr}; }
     Allowed of_row(std::size_t row, Filter& scratch) const {
         Allowed allowed = of_all();
         if (!differ()) return allowed;
-        const std::uint8_t* mask = options_.mask + static_cast<std::ptrdiff_t>(row) * options_.mask_stride;
-        fill_filter(index_, mask, penalty_ != 0, scratch);
+        fill_filter(index_, choice_of(row), penalty_ != 0, scratch);
         allowed.filter = &scratch;
         return allowed;
     }
     // Of one row; where rows differ, as if they allowed all.
-    Extent extent() const {
-        if (common_ == nullptr) return extent_of(index_);
-        return {static_cast<double>(common_->n_rows), static_cast<double>(common_->blocks.size())};
-    }
+    Extent extent() const { return common_ == nullptr ? extent_of(index_) : extent_of(*common_); }
 
   private:
+    LabelChoice choice_of(std::size_t row) const {
+        const auto at = static_cast<std::ptrdiff_t>(row);
+        if (options_.mask != nullptr) return {options_.mask + at * options_.mask_stride};
+        if (options_.ids != nullptr) return {nullptr, options_.ids + at * options_.ids_stride, options_.n_ids};
+        return {};
+    }
+
     const IndexData& index_;
     const RankOptions& options_;
-    float penalty_ = 0;
+    const float penalty_;
     Filter own_;
     const Filter* common_ = nullptr;  // of all rows
 };
 
+// All rows with one of the top_t.
 class Ranker {
   public:
-    Ranker(const IndexData& index, const RankRows& rows, const RankingView& ranking)
+    Ranker(const IndexData& index, const RowQueries& rows, std::size_t top_t, const Candidates& candidates,
+           const RankingView& ranking)
         : index_(index),
           rows_(rows),
+          top_t_(top_t),
           ranking_(ranking),
           kernels_(kernels()),
-          candidates_(index, rows),
-          plan_(make_plan(index, candidates_.extent(), rows.top_t, ranking.k, rows.count)) {}
+          candidates_(candidates),
+          plan_(make_plan(index, candidates.extent(), top_t, ranking.k, rows.n_rows())) {}
 
-    // Rows [begin, begin + count).
-    void rank(std::size_t begin, std::size_t count, const Execution& execution) {
-        first_ = begin;
-        hard_.assign(count, !plan_.bounded);
-        if (plan_.bounded) search_all(execution);
-        std::vector<std::size_t> left;
-        for (std::size_t i = 0; i < count; ++i) {
-            if (hard_[i]) left.push_back(begin + i);
-        }
-        if (left.empty()) return;
-        // A batch has its one set of candidates; rows of their own are few labels each, or far between.
-        if (plan_.arithmetic == Arithmetic::table || candidates_.differ()) {
-            sweep_each(left, execution);
-        } else {
-            sweep_together(left, execution);
-        }
+    // The rows that come next: [first, first + count).
+    void start(std::size_t first, std::size_t count) {
+        first_ = first;
+        hard_.assign(count, 1);
     }
 
-  private:
-    void search_all(const Execution& execution) {
-        parallel_for({hard_.size(), plan_.row_microseconds, Query::kAtOnce}, execution,
-                     [&](std::size_t begin, std::size_t end) {
-                         for (std::size_t i = begin; i < end; i += kInterleaved)
-                             search(i, std::min(kInterleaved, end - i));
-                     });
-    }
+    std::size_t top_t() const { return top_t_; }
+    double row_microseconds() const { return plan_.row_microseconds; }
+    // Whether rows are to be searched; not if nearly all that were tried gave up.
+    bool searches() const { return plan_.bounded && (n_tried_ < kTrials || 2 * n_hard_ <= n_tried_); }
 
-    void search(std::size_t begin, std::size_t count) {
-        if (n_tried_ >= kTrials && 2 * n_hard_ > n_tried_) {
-            std::fill_n(hard_.begin() + static_cast<std::ptrdiff_t>(begin), count, 1);
-            return;
-        }
-        thread_local std::array<Query, kInterleaved> queries;
+    // Searches for `count` rows from the one in place `begin` on, kInterleaved at most, whose queries are set up.
+    void search(std::size_t begin, std::size_t count, Query* queries) {
+        combine(queries, count);
         thread_local std::array<Search, kInterleaved> searches;
         thread_local std::array<Filter, kInterleaved> filters;
         std::array<bool, kInterleaved> busy{};
-        fill(count, [&](std::size_t i) { return first_ + begin + i; }, queries.data());
         for (std::size_t i = 0; i < count; ++i) {
             busy[i] = queries[i].has_direction();
             if (!busy[i]) continue;
@@ -185,11 +173,31 @@ class Ranker {
         }
     }
 
+    // Scores all labels of the rows whose searches gave up or were not tried.
+    void score_rest(const Execution& execution) {
+        std::vector<std::size_t> left;
+        for (std::size_t i = 0; i < hard_.size(); ++i) {
+            if (hard_[i]) left.push_back(first_ + i);
+        }
+        if (left.empty()) return;
+        // A batch has its one set of candidates; rows of their own are few labels each, or far between.
+        if (plan_.arithmetic == Arithmetic::table || candidates_.differ()) {
+            sweep_each(left, execution);
+        } else {
+            sweep_together(left, execution);
+        }
+    }
+
+  private:
     template <class RowAt>
     void fill(std::size_t count, const RowAt& row_at, Query* queries) const {
-        for (std::size_t i = 0; i < count; ++i) rows_.fill(kernels_, row_at(i), queries[i]);
+        for (std::size_t i = 0; i < count; ++i) rows_.fill(kernels_, row_at(i), top_t_, queries[i]);
+        combine(queries, count);
+    }
+
+    void combine(Query* queries, std::size_t count) const {
         Query::combine(kernels_, index_.classes, queries, count);
-        for (std::size_t i = 0; i < count; ++i) queries[i].use_dot(rows_.options.dot);
+        for (std::size_t i = 0; i < count; ++i) queries[i].use_dot(candidates_.dot());
     }
 
     void sweep_each(const std::vector<std::size_t>& rows, const Execution& execution) {
@@ -231,27 +239,87 @@ class Ranker {
     }
 
     const IndexData& index_;
-    const RankRows& rows_;
-    const RankingView& ranking_;
+    const RowQueries& rows_;
+    const std::size_t top_t_;
+    const RankingView ranking_;
     const KernelTable& kernels_;
-    const Candidates candidates_;
+    const Candidates& candidates_;
     const RankPlan plan_;
     std::size_t first_ = 0;
     std::vector<char> hard_;  // rows, from first_ on, whose labels must all be scored
     std::atomic<std::size_t> n_tried_{0}, n_hard_{0};
 };
 
+// Searches for rows [begin, end) of a stretch that begins at `first`, with every T that searches. A row is selected
+// from once, and what its searches read in common is still in the cache.
+void search_rows(const RowQueries& rows, Ranker* const* rankers, std::size_t n_rankers, std::size_t first,
+                 Range range) {
+    const KernelTable& table = kernels();
+    thread_local std::vector<std::array<Query, kInterleaved>> queries;
+    thread_local std::vector<std::size_t> top_t, searching;
+    thread_local std::vector<Query*> of_row;
+    queries.resize(std::max(queries.size(), n_rankers));
+    for (std::size_t begin = range.begin; begin < range.end; begin += kInterleaved) {
+        const std::size_t count = std::min(kInterleaved, range.end - begin);
+        top_t.clear();
+        searching.clear();
+        for (std::size_t i = 0; i < n_rankers; ++i) {
+            if (!rankers[i]->searches()) continue;
+            searching.push_back(i);
+            top_t.push_back(rankers[i]->top_t());
+        }
+        if (searching.empty()) return;
+        for (std::size_t row = 0; row < count; ++row) {
+            of_row.clear();
+            for (const std::size_t i : searching) of_row.push_back(&queries[i][row]);
+            rows.fill(table, first + begin + row, {top_t.data(), top_t.size()}, of_row.data());
+        }
+        for (const std::size_t i : searching) rankers[i]->search(begin, count, queries[i].data());
+    }
+}
+
+void rank_with(const RowQueries& rows, Ranker* const* rankers, std::size_t n_rankers, const Execution& execution) {
+    const std::size_t n_rows = rows.n_rows();
+    const auto share = [&](std::size_t row) { return static_cast<double>(row) / static_cast<double>(n_rows); };
+    double microseconds = 0;
+    for (std::size_t i = 0; i < n_rankers; ++i) {
+        if (rankers[i]->searches()) microseconds += rankers[i]->row_microseconds();
+    }
+    for (std::size_t first = 0; first < n_rows; first += kRowsAtOnce) {
+        const std::size_t count = std::min(kRowsAtOnce, n_rows - first);
+        const Execution of_stretch = stage(execution, share(first), share(first + count));
+        for (std::size_t i = 0; i < n_rankers; ++i) rankers[i]->start(first, count);
+        if (microseconds > 0) {
+            parallel_for({count, microseconds, Query::kAtOnce}, of_stretch, [&](std::size_t begin, std::size_t end) {
+                search_rows(rows, rankers, n_rankers, first, {begin, end});
+            });
+        }
+        for (std::size_t i = 0; i < n_rankers; ++i) rankers[i]->score_rest(of_stretch);
+    }
+}
+
 }  // namespace
 
-void rank_rows(const IndexData& index, const RankRows& rows, const RankingView& ranking, const Execution& execution) {
+void rank_rows(const IndexData& index, const RowQueries& rows, const TopTs& top_t, const RankOptions& options,
+               const RankingView& ranking, const Execution& execution) {
     require_at_least_one("k", ranking.k);
-    require_at_least_one("top_t", rows.top_t);
-    Ranker ranker(index, rows, ranking);
-    const auto share = [&](std::size_t row) { return static_cast<double>(row) / static_cast<double>(rows.count); };
-    for (std::size_t begin = 0; begin < rows.count; begin += kRowsAtOnce) {
-        const std::size_t count = std::min(kRowsAtOnce, rows.count - begin);
-        ranker.rank(begin, count, stage(execution, share(begin), share(begin + count)));
+    if (top_t.count < 1) invalid_argument("top_t must hold at least one number");
+    for (const std::size_t t : top_t) require_at_least_one("top_t", t);
+    const Candidates candidates(index, options);
+    if (top_t.count == 1) {
+        Ranker ranker(index, rows, *top_t.values, candidates, ranking);
+        Ranker* const one = &ranker;
+        return rank_with(rows, &one, 1, execution);
     }
+    std::vector<std::unique_ptr<Ranker>> rankers;
+    std::vector<Ranker*> pointers;
+    for (std::size_t i = 0; i < top_t.count; ++i) {
+        const std::size_t offset = i * rows.n_rows() * ranking.k;
+        const RankingView part{ranking.scores + offset, ranking.indices + offset, ranking.k};
+        rankers.push_back(std::make_unique<Ranker>(index, rows, top_t.values[i], candidates, part));
+        pointers.push_back(rankers.back().get());
+    }
+    rank_with(rows, pointers.data(), pointers.size(), execution);
 }
 
 }  // namespace conse

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/block_scores.hpp"
+
 namespace conse {
 namespace {
 
@@ -13,12 +15,6 @@ constexpr float kNothing = -std::numeric_limits<float>::infinity();
 // of a query.
 float next_below(float x) {
     return x - std::max(std::abs(x) * 0x1p-23f, std::numeric_limits<float>::denorm_min());
-}
-
-// Weights below this are left out. Times any step of the maxima they would leave float32's ordinary numbers, and what
-// they could add to a score, 2^-100 of a class's length, is nothing.
-float smallest_weight(const IndexData& index) {
-    return std::ldexp(0x1p-115f, -std::ilogb(index.maxima_step));
 }
 
 // By how much a score may exceed a bound. Nothing when both are the same operations on the same weights. Otherwise,
@@ -101,12 +97,7 @@ void Search::prefetch(Node node) const {
 
 void Search::score_block(std::size_t block) {
     const float floor = allowed_.penalty_of(block) < 0 ? kNothing : floor_;
-    mask_ = arithmetic_ == Arithmetic::table
-                ? kernels_->score_block(query_->weights().data(), query_->classes().data(), query_->weights().size(),
-                                        index_->table_block(block), index_->table_stride(), floor, scores_)
-                : kernels_->score_plain_block(query_->direction().data(), index_->classes.dimension,
-                                              index_->label_block(block), floor, scores_);
-    mask_ &= allowed_.lanes_of(block);
+    mask_ = score_rows(*kernels_, *index_, arithmetic_, *query_, block, floor, scores_) & allowed_.lanes_of(block);
     ++blocks_scored_;
 }
 
@@ -137,8 +128,7 @@ void Search::take_block(std::size_t block) {
 
 void Search::prepare(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
                      Query& query, std::size_t k) {
-    query.make_weights(smallest_weight(index));
-    if (arithmetic == Arithmetic::embeddings) query.make_direction();
+    make_scorable(index, arithmetic, query);
     kernels_ = &kernels;
     index_ = &index;
     allowed_ = allowed;
