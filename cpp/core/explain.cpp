@@ -21,11 +21,10 @@ namespace {
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
-void require_labels(const IndexData& index, const std::int64_t* labels, std::size_t rows, std::size_t columns) {
-    for (std::size_t i = 0; i < rows * columns; ++i) {
+void require_labels(const IndexData& index, const std::int64_t* labels, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
         if (labels[i] >= -1 && labels[i] < static_cast<std::int64_t>(index.n_labels)) continue;
-        invalid_argument("labels[", i / columns, "] holds ", labels[i], " at column ", i % columns,
-                         "; expected label ids from 0 to ", index.n_labels - 1, ", or -1");
+        invalid_argument("labels holds ", labels[i], "; expected label ids from 0 to ", index.n_labels - 1, ", or -1");
     }
 }
 
@@ -176,7 +175,7 @@ void Index::explain(const MatrixView& probabilities, std::size_t top_t, const Ex
     if (!std::isfinite(options.seen_penalty)) {
         invalid_argument("seen_penalty must be a finite number, got ", options.seen_penalty);
     }
-    require_labels(index, explanation.labels, probabilities.rows, explanation.n_labels);
+    require_labels(index, explanation.labels, probabilities.rows * explanation.n_labels);
     const Explainer explainer(index, top_t, explanation, options);
     visit_dtype(probabilities.dtype, [&](auto element) {
         parallel_for({probabilities.rows, explainer.microseconds(), Query::kAtOnce}, execution,
@@ -189,7 +188,7 @@ void Index::explain(const MatrixView& probabilities, std::size_t top_t, const Ex
 void Index::class_cosines(const std::int64_t* labels, std::size_t n_labels, float* cosines,
                           const Execution& execution) const {
     const IndexData& index = *data_;
-    require_labels(index, labels, n_labels, 1);
+    require_labels(index, labels, n_labels);
     const LabelPlaces& places = index.label_places();
     const std::size_t n_classes = index.classes.n_classes;
     const double of_class = index.compact() ? 0.0005 * static_cast<double>(index.classes.dimension) : 0.01;

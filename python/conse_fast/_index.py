@@ -10,7 +10,7 @@ import numpy as np
 
 from conse_fast import _arrays, _candidates, _core, _paths
 from conse_fast._candidates import Candidates
-from conse_fast._facts import IndexFacts
+from conse_fast._explanations import IndexExplanations
 from conse_fast._names import encode
 from conse_fast._ranking import Ranking
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MISSING_CLASSES = ("skip", "refill", "raise")
 
 
-class ConseIndex(IndexFacts):
+class ConseIndex(IndexExplanations):
     """Label embeddings with everything that can be known before an image arrives.
 
     Made by `build` or `open`; safe to use from several threads. The file (safetensors, ``docs/format.md``) is mapped,
