@@ -121,9 +121,9 @@ class IndexExplanations(IndexFacts):
             TypeError, ValueError: As `ConseIndex.rank`.
         """
         core = self._handle
+        what = _candidates.options(self, candidates, 0.0, "cosine", self.n_classes, False)
         chosen = _candidates.prepare(self, candidates, None)
         k = _arrays.count(k, "k")
-        what = _candidates.options(self, None if candidates is None else chosen, 0.0, "cosine", self.n_classes, False)
         shape = (self.n_classes, min(k, self.n_labels))
         scores, indices = np.empty(shape, np.float32), np.empty(shape, np.int64)
         classes, weights = np.arange(self.n_classes)[:, np.newaxis], np.ones((self.n_classes, 1), np.float32)
