@@ -6,24 +6,27 @@ namespace {
 
 using ReleaseGil = py::gil_scoped_release;
 
-// (classes (N, T), shares (N, T), scores (N, M), similarities (N, M, T), contributions (N, M, T)), to be filled.
-using Results = std::tuple<py::array, py::array, py::array, py::array, py::array>;
+// One of the results, which are (classes (N, T), shares (N, T), scores (N, M), similarities (N, M, T), contributions
+// (N, M, T)), to be filled.
+template <class Element>
+Element* result(const py::tuple& results, std::size_t place, std::size_t size) {
+    return data_of<Element>(results[place].cast<py::array>(), size, "results", true);
+}
 
 void explain(const Index& index, const py::array& probabilities, std::size_t top_t, const py::array& labels,
-             const Results& results, int n_threads, double seen_penalty, bool dot) {
+             const py::tuple& results, int n_threads, double seen_penalty, bool dot) {
     const MatrixView rows = matrix_view(probabilities, "probabilities");
     if (labels.ndim() != 2) throw py::type_error("labels: expected a 2-D array");
-    const auto& [classes, shares, scores, similarities, contributions] = results;
     ExplanationView out;
     out.n_labels = static_cast<std::size_t>(labels.shape(1));
     out.terms = std::min(top_t, index.info().n_classes);
     const std::size_t n_kept = rows.rows * out.terms, n_scores = rows.rows * out.n_labels;
     out.labels = data_of<const std::int64_t>(labels, n_scores, "labels", false);
-    out.classes = data_of<std::int64_t>(classes, n_kept, "classes", true);
-    out.shares = data_of<double>(shares, n_kept, "shares", true);
-    out.scores = data_of<float>(scores, n_scores, "scores", true);
-    out.similarities = data_of<double>(similarities, n_scores * out.terms, "similarities", true);
-    out.contributions = data_of<double>(contributions, n_scores * out.terms, "contributions", true);
+    out.classes = result<std::int64_t>(results, 0, n_kept);
+    out.shares = result<double>(results, 1, n_kept);
+    out.scores = result<float>(results, 2, n_scores);
+    out.similarities = result<double>(results, 3, n_scores * out.terms);
+    out.contributions = result<double>(results, 4, n_scores * out.terms);
     RankOptions options;
     options.seen_penalty = seen_penalty;
     options.dot = dot;

@@ -1,5 +1,4 @@
 // What an index tells of single scores: their parts, and the classes that are near a label.
-#include <Eigen/Core>
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -15,6 +14,7 @@
 #include "core/parallel.hpp"
 #include "core/plan.hpp"
 #include "core/query_rows.hpp"
+#include "core/similarities.hpp"
 
 namespace conse {
 namespace {
@@ -34,40 +34,12 @@ Range places_of(const LabelPlaces& places, std::int64_t label) {
     return {places.offsets[static_cast<std::size_t>(label)], places.offsets[static_cast<std::size_t>(label) + 1]};
 }
 
-/// Class embedding . label embedding, for one stored row at a time: the entry of the table that scores are sums of, or
-/// without a table the product in float64.
-class Similarities {
-  public:
-    explicit Similarities(const IndexData& index) : index_(index) {}
-
-    void of_row(std::size_t row) {
-        const std::size_t block = row / kBlockRows, lane = row % kBlockRows;
-        if (!index_.compact()) {
-            entries_ = index_.table_block(block) + lane;
-            return;
-        }
-        label_.resize(index_.classes.dimension);
-        for (std::size_t d = 0; d < label_.size(); ++d) {
-            label_[d] = static_cast<double>(index_.label_block(block)[d * kBlockRows + lane]);
-        }
-    }
-    double operator()(std::size_t class_id) const {
-        if (!index_.compact()) return static_cast<double>(entries_[class_id * index_.table_stride()]);
-        const auto size = static_cast<Eigen::Index>(label_.size());
-        const Eigen::Map<const Eigen::VectorXf> embedding(index_.classes.data + class_id * label_.size(), size);
-        return embedding.cast<double>().dot(Eigen::Map<const Eigen::VectorXd>(label_.data(), size));
-    }
-
-  private:
-    const IndexData& index_;
-    const float* entries_ = nullptr;  // of the row, table_stride() apart
-    std::vector<double> label_;
-};
-
 class Explainer {
   public:
-    Explainer(const IndexData& index, std::size_t top_t, const ExplanationView& out, const RankOptions& options)
+    Explainer(const IndexData& index, const MatrixView& probabilities, std::size_t top_t, const ExplanationView& out,
+              const RankOptions& options)
         : index_(index),
+          probabilities_(probabilities),
           out_(out),
           kernels_(kernels()),
           places_(index.label_places()),
@@ -75,13 +47,12 @@ class Explainer {
           penalty_(static_cast<float>(options.seen_penalty)),
           dot_(options.dot) {}
 
-    template <class Element>
-    void explain(const MatrixView& probabilities, Range rows) const {
+    void explain(Range rows) const {
         std::array<Query, Query::kAtOnce> queries;
         Similarities similarities(index_);
         for (std::size_t begin = rows.begin; begin < rows.end; begin += Query::kAtOnce) {
             const std::size_t count = std::min(Query::kAtOnce, rows.end - begin);
-            for (std::size_t i = 0; i < count; ++i) keep<Element>(probabilities, begin + i, queries[i]);
+            for (std::size_t i = 0; i < count; ++i) keep(begin + i, queries[i]);
             Query::combine(kernels_, index_.classes, queries.data(), count);
             for (std::size_t i = 0; i < count; ++i) {
                 queries[i].use_dot(dot_);
@@ -100,22 +71,31 @@ class Explainer {
     }
 
   private:
-    // Writes the kept classes of a row in the order of selection, with their shares, and sets up its query.
+    // The kept classes of a row in the order of selection.
     template <class Element>
-    void keep(const MatrixView& probabilities, std::size_t r, Query& query) const {
+    void select(std::size_t r, std::vector<Entry<double>>& kept) const {
         thread_local Selector<Element> selector;
         thread_local std::vector<Element> scratch;
-        thread_local std::vector<Entry<typename Selector<Element>::Value>> kept;
-        const MatrixView view = without_missing(probabilities, r, index_.refilled, false, scratch);
+        const MatrixView view = without_missing(probabilities_, r, index_.refilled, false, scratch);
         const Element* row = contiguous_row(view, r, selector.gathered);
-        kept = selector.select(kernels_, row, view.columns, out_.terms, Domain::weights, "probabilities", r);
-        const double largest = static_cast<double>(kept.front().value);
+        kept.clear();
+        for (const auto& entry :
+             selector.select(kernels_, row, view.columns, out_.terms, Domain::weights, "probabilities", r)) {
+            kept.push_back({static_cast<double>(entry.value), entry.id});
+        }
+    }
+
+    // Writes them with their shares, and sets up the row's query.
+    void keep(std::size_t r, Query& query) const {
+        thread_local std::vector<Entry<double>> kept;
+        visit_dtype(probabilities_.dtype, [&](auto element) { select<decltype(element)>(r, kept); });
+        const double largest = kept.front().value;
         const int exponent = largest > 0 ? std::ilogb(largest) : 0;  // a sum of 1e308s would leave float64
         double* shares = out_.shares + r * out_.terms;
         double total = 0;
         for (std::size_t t = 0; t < out_.terms; ++t) {
             out_.classes[r * out_.terms + t] = kept[t].id;
-            shares[t] = std::ldexp(static_cast<double>(kept[t].value), -exponent);
+            shares[t] = std::ldexp(kept[t].value, -exponent);
             total += shares[t];
         }
         for (std::size_t t = 0; t < out_.terms && total > 0; ++t) shares[t] /= total;
@@ -155,6 +135,7 @@ class Explainer {
     }
 
     const IndexData& index_;
+    const MatrixView& probabilities_;
     const ExplanationView out_;
     const KernelTable& kernels_;
     const LabelPlaces& places_;
@@ -176,13 +157,9 @@ void Index::explain(const MatrixView& probabilities, std::size_t top_t, const Ex
         invalid_argument("seen_penalty must be a finite number, got ", options.seen_penalty);
     }
     require_labels(index, explanation.labels, probabilities.rows * explanation.n_labels);
-    const Explainer explainer(index, top_t, explanation, options);
-    visit_dtype(probabilities.dtype, [&](auto element) {
-        parallel_for({probabilities.rows, explainer.microseconds(), Query::kAtOnce}, execution,
-                     [&](std::size_t begin, std::size_t end) {
-                         explainer.explain<decltype(element)>(probabilities, {begin, end});
-                     });
-    });
+    const Explainer explainer(index, probabilities, top_t, explanation, options);
+    parallel_for({probabilities.rows, explainer.microseconds(), Query::kAtOnce}, execution,
+                 [&](std::size_t begin, std::size_t end) { explainer.explain({begin, end}); });
 }
 
 void Index::class_cosines(const std::int64_t* labels, std::size_t n_labels, float* cosines,
