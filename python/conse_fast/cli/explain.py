@@ -31,12 +31,9 @@ _N_SUGGESTED = 5
 
 @click.command(
     epilog="""\b
-Labels are given by their id strings, their names if no other label is called so, or their numbers.
-
-\b
 Examples:
   conse-fast explain index.safetensors probabilities.npy --row 7
-  conse-fast explain index.safetensors probabilities.npy --label wolf --versus dingo
+  conse-fast explain index.safetensors probabilities.npy --versus wolf
   conse-fast explain index.safetensors --label wolf
   conse-fast explain index.safetensors --reachability"""
 )
@@ -81,7 +78,7 @@ def explain(
 
     A score is a sum: each of the image's most probable classes adds its share, times the similarity of class and label.
     Explains the best labels, or those given by --label. Without PROBABILITIES, shows the classes that are nearest to
-    the given labels.
+    the given labels. A LABEL is an id string, a name that only one label has, or a label's number.
     """
     heat = temperature_of(logits, temperature)
     if probabilities is None:
