@@ -347,3 +347,17 @@ def test_a_closed_index_explains_nothing(problem):
     for call in (lambda: index.explain(problem.probabilities, 1), lambda: index.nearest_classes(1), index.reachability):
         with pytest.raises(ValueError, match="closed"):
             call()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("top_t", [1, 10, 1000])
+def test_explanations_of_real_photos(real, make_index, form, top_t):
+    index = make_index(real.class_embeddings, real.label_embeddings, form=form)
+    ranking = index.rank(real.photos, 3, top_t)
+    explanation = index.explain(real.photos, ranking.indices, top_t)
+    np.testing.assert_array_equal(explanation.scores, ranking.scores)
+    oracle = reference.conse_scores(real.photos, real.class_embeddings, real.label_embeddings, top_t)
+    amplification = reference.tolerance(real.photos, real.class_embeddings, top_t) / ACCURACY
+    error = np.abs(explanation.contributions.sum(-1) - np.take_along_axis(oracle, ranking.indices, axis=1)).max(axis=1)
+    assert (error <= 1e-7 * amplification).all()
+    assert_adds_up(explanation, 1e-6 * amplification)
