@@ -235,6 +235,7 @@ def test_names_are_shown_as_they_are(here):
         ([*EXPLAIN, "--label", 1, "--logits"], 2, ["--logits goes with PROBABILITIES"]),
         ([*EXPLAIN, "--reachability", "--label", 1], 2, ["--reachability is about all labels"]),
         ([*IMAGES, "--reachability"], 2, ["--reachability is about all labels"]),
+        ([*IMAGES, "--k", 2, "--label", 1], 2, ["--k is for the best labels"]),
         ([*IMAGES, "--temperature", 2], 2, ["--temperature goes with --logits"]),
         ([*IMAGES, "--k", 0], 2, ["--k"]),
         ([*IMAGES, "--row", N_IMAGES], 1, ["probabilities.npy has 40 rows, counted from 0; there is no row 40"]),

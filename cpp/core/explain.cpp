@@ -65,9 +65,10 @@ class Explainer {
     /// About, of one row on one thread.
     double microseconds() const {
         const auto terms = static_cast<double>(out_.terms), dimension = static_cast<double>(index_.classes.dimension);
-        const double of_label = index_.compact() ? 0.0005 * terms * dimension : 0.005 * terms;
+        const double of_score = 0.005 * (arithmetic_ == Arithmetic::table ? terms : dimension);
+        const double of_parts = terms * (index_.compact() ? 0.0005 * dimension : 0.005);
         return query_microseconds(index_.classes.n_classes, out_.terms, index_.classes.dimension) +
-               static_cast<double>(out_.n_labels) * (of_label + 0.005 * dimension);
+               static_cast<double>(out_.n_labels) * (of_score + of_parts);
     }
 
   private:

@@ -85,6 +85,8 @@ def explain(
         _refuse_those_of_images(row, versus, logits, reachability or bool(labels))
     if reachability and (probabilities is not None or labels):
         refuse_usage("--reachability is about all labels: give neither PROBABILITIES nor --label")
+    if probabilities is not None and labels and k is not None:
+        refuse_usage("--k is for the best labels, and --label names others: give one of them")
     with ConseIndex.open(index) as opened:
         found: Reachability | NearestClasses | ExplainedImage
         if reachability:
