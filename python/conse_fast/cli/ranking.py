@@ -80,10 +80,15 @@ def rank_rows(ranker: Ranker, rows: RowsFile, writer: Writer, progress: Callable
         try:
             ranking = ranker.rank(chunk)
         except (TypeError, ValueError) as error:
-            message = str(error).replace("logits belong to rank_logits", "if these are logits, give --logits")
-            raise CliError(explain(message, rows.path, first)) from error
+            raise error_of_rows(error, rows.path, first) from error
         writer.write(ranking)
         progress(last / max(rows.n_rows, 1))
+
+
+def error_of_rows(error: Exception, path: str, first: int) -> CliError:
+    """What a chunk that begins at row ``first`` holds that cannot be ranked."""
+    message = str(error).replace("logits belong to rank_logits", "if these are logits, give --logits")
+    return CliError(explain(message, path, first))
 
 
 def explain(message: str, path: str, first: int) -> str:
