@@ -132,7 +132,7 @@ class Ranker {
           kernels_(kernels()),
           candidates_(candidates),
           plan_(make_plan(index, candidates.extent(), top_t, ranking.k, rows.n_rows())),
-          under_way_(std::clamp<std::size_t>(rows.n_rows(), 1, 2 * kInterleaved)),
+          together_(std::clamp<std::size_t>(rows.n_rows(), 1, plan_.gives_up_together)),
           spare_blocks_(static_cast<std::int64_t>(plan_.spare_blocks * static_cast<double>(rows.n_rows()))) {}
 
     // The rows that come next: [first, first + count).
@@ -198,16 +198,15 @@ class Ranker {
     // Of a search: its part of what those that give up may still cost together.
     std::size_t most_blocks() const {
         const std::int64_t spare = std::max<std::int64_t>(0, spare_blocks_);
-        return std::min(static_cast<std::size_t>(spare) / under_way_, plan_.most_blocks);
+        return std::min(static_cast<std::size_t>(spare) / together_, plan_.most_blocks);
     }
 
-    // What a search has cost beyond scoring every label, which has still to be done if it gave up.
+    // What a search has cost beyond scoring every label, which has still to be done if it gave up; or has saved.
     void note_cost(const Search& search) {
         const double paying = search.gave_up() ? 0 : plan_.paying_blocks;
         const double lost = static_cast<double>(search.blocks_scored()) - paying;
         ++n_tried_;
-        if (lost <= 0) return;
-        ++n_hard_;
+        n_hard_ += static_cast<std::size_t>(lost > 0);
         spare_blocks_ -= static_cast<std::int64_t>(lost);
     }
 
@@ -270,7 +269,7 @@ class Ranker {
     std::size_t first_ = 0;
     std::vector<char> hard_;  // rows, from first_ on, whose labels must all be scored
     std::atomic<std::size_t> n_tried_{0}, n_hard_{0};
-    const std::size_t under_way_;  // searches that may all give up at once, about
+    const std::size_t together_;  // searches that share what is left
     std::atomic<std::int64_t> spare_blocks_;
 };
 

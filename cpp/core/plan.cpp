@@ -17,10 +17,13 @@ constexpr double kBlocksPerFilled = 4;
 constexpr double kMostExpected = 0.7;
 // One search may cost this many times what scoring all does before it gives up: few rows that are scored together cost
 // more than a share of many (with half, and 50 dimensions, one real photo in ten gave up, and a batch took 1.25 times
-// as long). What all searches of a call cost beyond scoring all may be this share of it: the worst of a hundred cases,
-// Gaussian and real, took 1.17 times as long as the plain primitives, and 2.27 times when each search had its own
-// share.
-constexpr double kMostOfOne = 2, kMostOfAll = 0.2;
+// as long). All searches of a call may together lose this share of it: the worst of a hundred cases, Gaussian and real,
+// took 1.18 times as long as the plain primitives, and 2.27 times when each search had its own share.
+constexpr double kMostOfOne = 2, kMostOfAll = 0.15;
+// So many searches, of those under way, are expected to give up together; few where searches cost little as a rule:
+// with many there, too, a batch of 32 real photos took 1.26 times as long (50 dimensions).
+constexpr double kRareBelow = 0.2;
+constexpr std::size_t kFewTogether = 4, kManyTogether = 16;
 constexpr std::size_t kFewBlocks = 16;
 
 // Microseconds for a row of the blocks that are scored, and of the results (AVX-512, one thread, 20,842 labels), whose
@@ -82,8 +85,10 @@ RankPlan make_plan(const IndexData& index, const Extent& candidates, std::size_t
     const double without = sweep_cost(Arithmetic::embeddings, n_terms, dimension, n_rows).of(n_blocks, n_results);
     const double spare = std::max(kMostOfAll * sweep, (1 + kMostOfAll) * without - sweep) / search.block;
     plan.spare_blocks = index.n_blocks <= kFewBlocks ? kFewBlocks + 1 : spare;
-    plan.row_microseconds = query_microseconds(index.classes.n_classes, n_terms, dimension) +
-                            (plan.bounded ? search.of(n_blocks * plan.expected_fraction, n_results) : sweep);
+    const double expected_cost = search.of(plan.expected_fraction * n_blocks, n_results);
+    plan.gives_up_together = expected_cost < kRareBelow * sweep ? kFewTogether : kManyTogether;
+    plan.row_microseconds =
+        query_microseconds(index.classes.n_classes, n_terms, dimension) + (plan.bounded ? expected_cost : sweep);
     plan.sweep_microseconds = sweep_cost(plan.arithmetic, n_terms, dimension, 1).of(candidates.blocks, n_results);
     return plan;
 }

@@ -20,14 +20,15 @@ Arithmetic choose_arithmetic(const IndexData& index, std::size_t top_t);
 /// The rest of a plan decides only which labels are scored.
 struct RankPlan {
     Arithmetic arithmetic;
-    bool bounded;               // false: every label is scored
-    double expected_fraction;   // of blocks that a bounded search scores
-    double most_fraction;       // while no more than this is expected, bounds pay
-    std::size_t most_blocks;    // a search that has scored so many blocks gives up, and every label is scored
-    double paying_blocks;       // a search that scores more costs more than scoring every label
-    double spare_blocks;        // per row of a call: as many may be scored beyond that, or by searches that give up
-    double row_microseconds;    // about, on one thread
-    double sweep_microseconds;  // of a row whose labels are scored one row after the other
+    bool bounded;                   // false: every label is scored
+    double expected_fraction;       // of blocks that a bounded search scores
+    double most_fraction;           // while no more than this is expected, bounds pay
+    std::size_t most_blocks;        // a search that has scored so many blocks gives up, and every label is scored
+    double paying_blocks;           // a search that scores more costs more than scoring every label
+    double spare_blocks;            // per row of a call: as many may be lost by searches that do, or give up
+    std::size_t gives_up_together;  // so many searches at most are expected to use that up at once
+    double row_microseconds;        // about, on one thread
+    double sweep_microseconds;      // of a row whose labels are scored one row after the other
 };
 
 /// How much of an index candidates leave: stored rows, and blocks that hold any.
