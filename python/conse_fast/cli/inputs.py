@@ -86,7 +86,7 @@ def read_names(path: str, n_rows: int | None, of: str, *, skip_header: bool) -> 
         CliError: Not UTF-8, not ``n_rows`` lines or none, or lines of both kinds.
         OSError: The file is missing or cannot be read.
     """
-    lines = _read_lines(path)
+    lines = read_lines(path)
     first = 1 if skip_header else 0
     rows = [line.split("\t") for line in lines[first:]]
     if n_rows is None and not rows:
@@ -111,7 +111,13 @@ def join_names(lists: list[NameList]) -> NameList:
     return NameList(names, ids if any(listed.ids is not None for listed in lists) else None)
 
 
-def _read_lines(path: str) -> list[str]:
+def read_lines(path: str) -> list[str]:
+    """The lines of a UTF-8 text file.
+
+    Raises:
+        CliError: Not UTF-8.
+        OSError: The file is missing or cannot be read.
+    """
     data = Path(path).read_bytes()
     try:
         text = data.decode("utf-8-sig")

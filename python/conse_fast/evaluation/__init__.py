@@ -12,7 +12,8 @@
 | `hit` | flat hit@k | |
 | `class_hit` | hit@k averaged over the classes | |
 | `hierarchical_precision` | hp@k | a hierarchy |
-| `ausuc`, `best_harmonic_mean`, `best_gamma`, `best_seen_accuracy`, `best_unseen_accuracy` | the seen-unseen curve, and where its harmonic mean is largest | seen and unseen labels in the set, and images of both |
+| `ausuc`, `best_harmonic_mean` | the seen-unseen curve, summed up | seen and unseen labels in the set, and images of both |
+| `best_gamma`, `best_seen_accuracy`, `best_unseen_accuracy` | where that harmonic mean is | likewise |
 | `harmonic_mean`, `seen_accuracy`, `unseen_accuracy` | the same without calibration (gamma = 0) | likewise |
 
 With several, ``lesa_`` and ``biam_`` (the protocols of NUS-WIDE and of Open Images) before each of

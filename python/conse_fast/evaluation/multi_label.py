@@ -70,8 +70,8 @@ class _Cell:
 class MultiLabelEvaluator:
     """Ranks and counts chunk by chunk.
 
-    An average precision needs all scores of a label: memory grows by 13 bytes for each verified pair of image and label,
-    in each set, for each T and protocol.
+    An average precision needs all scores of a label: memory grows by 13 bytes for each verified pair of image and
+    label, in each set, for each T and protocol.
     """
 
     def __init__(self, index: ConseIndex, label_sets: Sequence[LabelSet], settings: Settings) -> None:
@@ -137,7 +137,9 @@ class MultiLabelEvaluator:
     def _notes(self, cells: Sequence[_Cell]) -> Iterator[str]:
         if not all(cell.has_absent for cell in cells):
             yield "mAP needs labels that are verified as absent (-1); where 0 means absent, write -1."
-        fewer = {(cell.label_set.name, cell.n_resamples) for cell in cells if cell.n_resamples < self._settings.n_resamples}
+        fewer = {
+            (cell.label_set.name, cell.n_resamples) for cell in cells if cell.n_resamples < self._settings.n_resamples
+        }
         for name, n_resamples in sorted(fewer):
             used = f"are of {n_resamples:,} resamples" if n_resamples else "are left out"
             yield f"{name}: intervals of mAP {used}, since each resample goes over all verified pairs."

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Optional
 
 import numpy as np
-import numpy.typing as npt
 
 from conse_fast import _arrays
 from conse_fast._arrays import Array, Pair

@@ -28,9 +28,7 @@ IntArray = npt.NDArray[np.int64]
 class _Cell:
     """The counters of one label set at one T."""
 
-    def __init__(
-        self, label_set: LabelSet, top_t: int | None, settings: Settings, hierarchy: Hierarchy | None
-    ) -> None:
+    def __init__(self, label_set: LabelSet, top_t: int | None, settings: Settings, hierarchy: Hierarchy | None) -> None:
         self.label_set, self.top_t, self.settings = label_set, top_t, settings
         self.hits = HitAtK(settings.k, settings.ties, len(label_set.labels))
         self.by_class = PerClassHitAtK(settings.k)
@@ -48,7 +46,11 @@ class _Cell:
 
     def figures(self) -> Iterator[Figure]:
         """The figures at the cut-offs."""
-        for metric, counter in (("hit", self.hits), ("class_hit", self.by_class), ("hierarchical_precision", self.near)):
+        for metric, counter in (
+            ("hit", self.hits),
+            ("class_hit", self.by_class),
+            ("hierarchical_precision", self.near),
+        ):
             if counter is None or not counter.n_images:
                 continue
             interval = self.settings.interval(counter)
