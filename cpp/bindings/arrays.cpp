@@ -19,11 +19,11 @@ MatrixView matrix_view(const py::array& x, const char* argument) {
     return view;
 }
 
-RankingView ranking_view(const py::array& scores, const py::array& indices, std::size_t rows) {
-    if (scores.ndim() != 2) throw py::type_error("scores: expected a 2-D array");
-    const auto k = static_cast<std::size_t>(scores.shape(1));
-    return {data_of<float>(scores, rows * k, "scores", true), data_of<std::int64_t>(indices, rows * k, "indices", true),
-            k};
+RankingView ranking_view(const py::array& scores, const py::array& indices, std::size_t rows, std::size_t lists) {
+    if (scores.ndim() < 2) throw py::type_error("scores: expected an array of at least two dimensions");
+    const auto k = static_cast<std::size_t>(scores.shape(scores.ndim() - 1));
+    const std::size_t size = lists * rows * k;
+    return {data_of<float>(scores, size, "scores", true), data_of<std::int64_t>(indices, size, "indices", true), k};
 }
 
 Execution execution(int n_threads, const py::object& progress) {

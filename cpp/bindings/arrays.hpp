@@ -33,8 +33,8 @@ const Element* optional_data(const std::optional<py::array>& x, std::size_t size
     return x ? data_of<const Element>(*x, size, argument, false) : nullptr;
 }
 
-/// (rows, k) float32 scores and int64 indices.
-RankingView ranking_view(const py::array& scores, const py::array& indices, std::size_t rows);
+/// (rows, k) or (lists, rows, k) float32 scores and int64 indices.
+RankingView ranking_view(const py::array& scores, const py::array& indices, std::size_t rows, std::size_t lists = 1);
 
 /// Threads, and a checkpoint that lets Ctrl-C through and calls progress(fraction) unless it is None.
 Execution execution(int n_threads, const py::object& progress = py::none());

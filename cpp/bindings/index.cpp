@@ -13,6 +13,9 @@ using ReleaseGil = py::gil_scoped_release;
 // (UTF-8 bytes, int64 offsets), or None.
 using TextArrays = std::optional<std::pair<py::bytes, py::array>>;
 
+// (names, int64 offsets into the ids, int64 label ids), or None.
+using LabelSetArrays = std::optional<std::tuple<TextArrays, py::array, py::array>>;
+
 TextView text_view(const TextArrays& texts) {
     if (!texts) return {};
     const std::string_view bytes = texts->first;
@@ -34,8 +37,8 @@ MissingClasses missing_classes_of(const std::string& word) {
 Index build(const py::array& class_embeddings, const py::array& label_embeddings, std::size_t n_labels,
             const std::optional<py::array>& row_label, const std::optional<py::array>& label_class,
             const TextArrays& class_names, const TextArrays& class_ids, const TextArrays& label_names,
-            const TextArrays& label_ids, bool normalize_classes, bool compact, const std::string& missing_classes,
-            const std::string& path, int n_threads, const py::object& progress) {
+            const TextArrays& label_ids, const LabelSetArrays& label_sets, bool normalize_classes, bool compact,
+            const std::string& missing_classes, const std::string& path, int n_threads, const py::object& progress) {
     BuildInput input;
     input.class_embeddings = matrix_view(class_embeddings, "class_embeddings");
     input.label_embeddings = matrix_view(label_embeddings, "label_embeddings");
@@ -46,6 +49,15 @@ Index build(const py::array& class_embeddings, const py::array& label_embeddings
     input.class_ids = text_view(class_ids);
     input.label_names = text_view(label_names);
     input.label_ids = text_view(label_ids);
+    if (label_sets) {
+        const auto& [names, offsets, labels] = *label_sets;
+        input.label_set_names = text_view(names);
+        const std::size_t n_sets = input.label_set_names.count;
+        input.label_set_offsets = data_of<const std::int64_t>(offsets, n_sets + 1, "label_sets", false);
+        const auto n_ids = static_cast<std::size_t>(labels.size());
+        input.label_sets = data_of<const std::int64_t>(labels, n_ids, "label_sets", false);
+        if (input.label_set_offsets[n_sets] != labels.size()) throw py::type_error("label_sets: unexpected array");
+    }
     const Execution how = execution(n_threads, progress);
     const ReleaseGil nogil;
     return Index::build(input, {normalize_classes, compact, path, missing_classes_of(missing_classes)}, how);
@@ -62,7 +74,7 @@ Prepared prepare(const Index& index, const std::optional<py::array>& mask) {
     return {index.prepare(reinterpret_cast<const std::uint8_t*>(allowed))};
 }
 
-// (mask (L,) or (N, L) bool, or Prepared, or None; seen_penalty; dot).
+// (mask (L,) or (N, L) bool, or ids (M,) or (N, M) int64, or Prepared, or None; seen_penalty; dot).
 using Options = std::tuple<std::variant<std::monostate, Prepared, py::array>, double, bool>;
 
 RankOptions rank_options(const Index& index, const Options& options, std::size_t n_rows) {
@@ -71,19 +83,28 @@ RankOptions rank_options(const Index& index, const Options& options, std::size_t
     result.seen_penalty = seen_penalty;
     result.dot = dot;
     if (const auto* prepared = std::get_if<Prepared>(&candidates)) result.candidates = prepared->set;
-    if (const auto* mask = std::get_if<py::array>(&candidates)) {
-        const std::size_t n_labels = index.info().n_labels, n_masks = mask->ndim() == 2 ? n_rows : 1;
-        result.mask =
-            reinterpret_cast<const std::uint8_t*>(data_of<const bool>(*mask, n_masks * n_labels, "candidates", false));
-        result.mask_stride = mask->ndim() == 2 ? static_cast<std::ptrdiff_t>(n_labels) : 0;
+    const auto* labels = std::get_if<py::array>(&candidates);
+    if (labels == nullptr) return result;
+    const bool of_rows = labels->ndim() == 2;
+    const auto width = static_cast<std::size_t>(labels->ndim() > 0 ? labels->shape(labels->ndim() - 1) : 0);
+    const std::size_t size = (of_rows ? n_rows : 1) * width;
+    const std::ptrdiff_t stride = of_rows ? static_cast<std::ptrdiff_t>(width) : 0;
+    if (labels->dtype().kind() == 'b') {
+        if (width != index.info().n_labels) throw py::type_error("candidates: unexpected array");
+        result.mask = reinterpret_cast<const std::uint8_t*>(data_of<const bool>(*labels, size, "candidates", false));
+        result.mask_stride = stride;
+    } else {
+        result.ids = data_of<const std::int64_t>(*labels, size, "candidates", false);
+        result.n_ids = width;
+        result.ids_stride = stride;
     }
     return result;
 }
 
-void rank(const Index& index, const py::array& probabilities, std::size_t top_t, const py::array& scores,
-          const py::array& indices, int n_threads, const Options& options) {
+void rank(const Index& index, const py::array& probabilities, const std::vector<std::size_t>& top_t,
+          const py::array& scores, const py::array& indices, int n_threads, const Options& options) {
     const MatrixView rows = matrix_view(probabilities, "probabilities");
-    const RankingView ranking = ranking_view(scores, indices, rows.rows);
+    const RankingView ranking = ranking_view(scores, indices, rows.rows, top_t.size());
     const RankOptions what = rank_options(index, options, rows.rows);
     const Execution how = execution(n_threads);
     const ReleaseGil nogil;
@@ -110,10 +131,10 @@ py::object rank_plain(const Index& index, const py::handle& probabilities, const
     return py::make_tuple(scores, indices);
 }
 
-void rank_logits(const Index& index, const py::array& logits, std::size_t top_t, double temperature,
+void rank_logits(const Index& index, const py::array& logits, const std::vector<std::size_t>& top_t, double temperature,
                  const py::array& scores, const py::array& indices, int n_threads, const Options& options) {
     const MatrixView rows = matrix_view(logits, "logits");
-    const RankingView ranking = ranking_view(scores, indices, rows.rows);
+    const RankingView ranking = ranking_view(scores, indices, rows.rows, top_t.size());
     const RankOptions what = rank_options(index, options, rows.rows);
     const Execution how = execution(n_threads);
     const ReleaseGil nogil;
@@ -129,6 +150,18 @@ void rank_pairs(const Index& index, const py::array& classes, const py::array& w
     const Execution how = execution(n_threads);
     const ReleaseGil nogil;
     index.rank_pairs(ids, rows, ranking, how, what);
+}
+
+void score_of(const Index& index, const py::array& probabilities, std::size_t top_t, const py::array& pairs,
+              const py::array& scores, int n_threads, const Options& options) {
+    const MatrixView rows = matrix_view(probabilities, "probabilities");
+    const auto count = static_cast<std::size_t>(scores.size());
+    const auto* places = data_of<const std::int64_t>(pairs, 2 * count, "pairs", false);
+    auto* out = data_of<float>(scores, count, "scores", true);
+    const RankOptions what = rank_options(index, options, rows.rows);
+    const Execution how = execution(n_threads);
+    const ReleaseGil nogil;
+    index.score_of(rows, top_t, places, count, out, how, what);
 }
 
 void embed(const Index& index, const py::array& probabilities, std::size_t top_t, const py::array& out, int n_threads) {
@@ -154,6 +187,7 @@ py::dict info(const Index& index) {
     result["normalize_classes"] = info.normalize_classes;
     result["missing_classes"] = info.refill ? "refill" : "skip";
     result["scored_fraction"] = info.scored_fraction;
+    result["n_label_sets"] = index.label_set_names().count;
     result["checksum"] = info.checksum;
     result["nbytes"] = info.nbytes;
     return result;
@@ -163,6 +197,7 @@ const TextView texts_of(const Index& index, const std::string& which) {
     if (which == "class_names") return index.class_names();
     if (which == "class_ids") return index.class_ids();
     if (which == "label_names") return index.label_names();
+    if (which == "label_set_names") return index.label_set_names();
     return index.label_ids();
 }
 
@@ -183,8 +218,9 @@ void bind_index(py::module_& module) {
         .def_static("build", &build, py::kw_only(), py::arg("class_embeddings").noconvert(),
                     py::arg("label_embeddings").noconvert(), py::arg("n_labels"), py::arg("row_label").noconvert(),
                     py::arg("label_class").noconvert(), py::arg("class_names"), py::arg("class_ids"),
-                    py::arg("label_names"), py::arg("label_ids"), py::arg("normalize_classes"), py::arg("compact"),
-                    py::arg("missing_classes"), py::arg("path"), py::arg("n_threads"), py::arg("progress"))
+                    py::arg("label_names"), py::arg("label_ids"), py::arg("label_sets"), py::arg("normalize_classes"),
+                    py::arg("compact"), py::arg("missing_classes"), py::arg("path"), py::arg("n_threads"),
+                    py::arg("progress"))
         .def_static("open", &Index::open)
         .def_static("from_bytes",
                     [](const py::bytes& bytes) {
@@ -204,17 +240,25 @@ void bind_index(py::module_& module) {
         .def("rank_logits", &rank_logits)
         .def("rank_pairs", &rank_pairs)
         .def("prepare", &prepare)
+        .def("score_of", &score_of)
         .def("embed", &embed)
         .def("info", &info)
         .def("plan",
-             [](const Index& index, std::size_t top_t, std::size_t k, std::size_t n_images) {
-                 const Plan plan = index.plan(top_t, k, n_images);
+             [](const Index& index, std::size_t top_t, std::size_t k, std::size_t n_images,
+                const std::optional<Prepared>& candidates) {
+                 const Plan plan = index.plan(top_t, k, n_images, candidates ? candidates->set : nullptr);
                  return py::make_tuple(plan.from_table ? "table" : "embeddings", plan.bounded, plan.expected_fraction,
                                        plan.reason);
              })
         .def("has_texts",
              [](const Index& index, const std::string& which) { return texts_of(index, which).offsets != nullptr; })
         .def("text", &text)
+        .def("label_set",
+             [](const Index& index, std::size_t place) {
+                 if (place >= index.label_set_names().count) throw py::index_error("label_set: no such set");
+                 const LabelIds labels = index.label_set(place);
+                 return py::array_t<std::int32_t>(static_cast<py::ssize_t>(labels.count), labels.ids);
+             })
         .def("label_class", [](const py::object& self) {
             const auto& index = self.cast<const Index&>();
             py::array_t<std::int32_t> view(static_cast<py::ssize_t>(index.info().n_labels), index.label_class(), self);

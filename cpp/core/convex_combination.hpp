@@ -1,9 +1,6 @@
 // f for rows of probabilities, from class embeddings that are prepared already.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "conse/execution.hpp"
 #include "conse/matrix_view.hpp"
 #include "conse/primitives.hpp"
@@ -17,9 +14,8 @@ inline ClassEmbeddings class_rows(const UnitRows& unit, const MatrixView& given,
     return {unit.data.data(), given.rows, given.columns, combination.normalize_classes ? nullptr : unit.lengths.data()};
 }
 
-/// (rows, dimension) float32 f of each row; `probabilities` has one column per class. The next classes take the place
-/// of `refilled` ones, which ascend.
-void combine_rows(const MatrixView& probabilities, std::size_t top_t, const ClassEmbeddings& classes,
-                  const std::vector<std::uint32_t>& refilled, float* f, const Execution& execution);
+/// (rows, dimension) float32 f of each row, not normalised; `probabilities` has one column per class.
+void combine_rows(const MatrixView& probabilities, std::size_t top_t, const ClassEmbeddings& classes, float* f,
+                  const Execution& execution);
 
 }  // namespace conse

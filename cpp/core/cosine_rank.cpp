@@ -12,7 +12,7 @@
 #include "core/dispatch.hpp"
 #include "core/dtype.hpp"
 #include "core/parallel.hpp"
-#include "core/query_rows.hpp"
+#include "core/row_queries.hpp"
 #include "core/unit_rows.hpp"
 #include "core/write_ranking.hpp"
 
@@ -90,11 +90,10 @@ void conse(const MatrixView& probabilities, const MatrixView& class_embeddings, 
     Directions directions(probabilities.rows, classes.dimension);
     const Work work{probabilities.rows, query_microseconds(classes.n_classes, combination.top_t, classes.dimension),
                     Query::kAtOnce};
-    visit_dtype(probabilities.dtype, [&](auto element) {
-        parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
-            const auto set = [&](std::size_t r, Query& query) { directions.set(r, query); };
-            for_each_query<decltype(element)>(table, probabilities, {begin, end}, combination.top_t, classes, {}, set);
-        });
+    const auto rows = probability_rows(classes, probabilities);
+    parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
+        const auto set = [&](std::size_t r, Query& query) { directions.set(r, query); };
+        for_each_query(table, *rows, {begin, end}, combination.top_t, classes, set);
     });
     rank_directions(directions, {"label_embeddings", label_embeddings, nullptr}, ranking, execution);
 }

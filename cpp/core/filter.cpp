@@ -1,7 +1,10 @@
 #include "core/filter.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+
+#include "core/message.hpp"
 
 namespace conse {
 namespace {
@@ -29,8 +32,10 @@ void allow(const LabelPlaces& places, std::size_t label, Filter& filter) {
     for (std::size_t i = places.offsets[label]; i < places.offsets[label + 1]; ++i) {
         const std::uint32_t row = places.rows[i];
         std::uint16_t& lanes = filter.lanes[row / kBlockRows];
+        const auto with_row = static_cast<std::uint16_t>(lanes | 1u << row % kBlockRows);
+        if (lanes == with_row) return;  // an id that was given before
         if (lanes == 0) filter.blocks.push_back(row / kBlockRows);
-        lanes = static_cast<std::uint16_t>(lanes | 1u << row % kBlockRows);
+        lanes = with_row;
         ++filter.n_rows;
     }
 }
@@ -45,6 +50,19 @@ void allow_masked(const LabelPlaces& places, const std::uint8_t* mask, std::size
             if (mask[begin + i] != 0) allow(places, begin + i, filter);
         }
     }
+    std::sort(filter.blocks.begin(), filter.blocks.end());
+}
+
+void allow_ids(const LabelPlaces& places, const std::int64_t* ids, std::size_t n_ids, std::size_t n_labels,
+               Filter& filter) {
+    for (std::size_t i = 0; i < n_ids; ++i) {
+        if (ids[i] == -1) continue;
+        if (ids[i] < 0 || ids[i] >= static_cast<std::int64_t>(n_labels)) {
+            invalid_argument("candidates holds ", ids[i], "; expected label ids from 0 to ", n_labels - 1, ", or -1");
+        }
+        allow(places, static_cast<std::size_t>(ids[i]), filter);
+    }
+    std::sort(filter.blocks.begin(), filter.blocks.end());
 }
 
 void allow_all(const IndexData& index, Filter& filter) {
@@ -91,16 +109,24 @@ void mark_seen(const IndexData& index, Filter& filter) {
 
 }  // namespace
 
-void fill_filter(const IndexData& index, const std::uint8_t* mask, bool with_seen, Filter& filter) {
+void fill_filter(const IndexData& index, const LabelChoice& choice, bool with_seen, Filter& filter) {
     clear(index, filter);
-    if (mask == nullptr) {
-        allow_all(index, filter);
+    if (choice.mask != nullptr) {
+        allow_masked(index.label_places(), choice.mask, index.n_labels, filter);
+    } else if (choice.ids != nullptr) {
+        allow_ids(index.label_places(), choice.ids, choice.n_ids, index.n_labels, filter);
     } else {
-        allow_masked(index.label_places(), mask, index.n_labels, filter);
-        std::sort(filter.blocks.begin(), filter.blocks.end());
+        allow_all(index, filter);
     }
     mark_children(index, filter);
     if (with_seen) mark_seen(index, filter);
+}
+
+float penalty_of(const RankOptions& options) {
+    if (!std::isfinite(options.seen_penalty)) {
+        invalid_argument("seen_penalty must be a finite number, got ", options.seen_penalty);
+    }
+    return static_cast<float>(options.seen_penalty);
 }
 
 }  // namespace conse

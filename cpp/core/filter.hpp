@@ -8,6 +8,7 @@
 
 #include "conse/candidates.hpp"
 #include "core/index_data.hpp"
+#include "core/plan.hpp"
 
 namespace conse {
 
@@ -21,8 +22,23 @@ struct Filter {
     std::shared_ptr<const IndexData> prepared_for;  // keeps the index of a CandidateSet; null for scratch
 };
 
-/// Allows the labels that `mask` says, (n_labels) or null for all. `with_seen`: seen_children will be needed.
-void fill_filter(const IndexData& index, const std::uint8_t* mask, bool with_seen, Filter& filter);
+/// Labels as a caller says them: a mask, (n_labels), or ids, -1 in unused places; with neither all labels.
+struct LabelChoice {
+    const std::uint8_t* mask = nullptr;
+    const std::int64_t* ids = nullptr;
+    std::size_t n_ids = 0;
+};
+
+/// Allows the chosen labels. `with_seen`: seen_children will be needed. An id that is no label's is
+/// std::invalid_argument.
+void fill_filter(const IndexData& index, const LabelChoice& choice, bool with_seen, Filter& filter);
+
+inline Extent extent_of(const Filter& filter) {
+    return {static_cast<double>(filter.n_rows), static_cast<double>(filter.blocks.size())};
+}
+
+/// What the scores of seen labels are reduced by, as float32; std::invalid_argument when it is no finite number.
+float penalty_of(const RankOptions& options);
 
 /// What one search may find, and what the scores of seen labels are reduced by; a penalty needs a filter with seen
 /// children.

@@ -1,7 +1,5 @@
 #include "conse/index.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "conse/error.hpp"
@@ -12,9 +10,9 @@
 #include "core/index_data.hpp"
 #include "core/index_rank.hpp"
 #include "core/index_verify.hpp"
-#include "core/missing_classes.hpp"
 #include "core/plan.hpp"
-#include "core/query_rows.hpp"
+#include "core/row_queries.hpp"
+#include "core/score_pairs.hpp"
 
 namespace conse {
 namespace {
@@ -25,36 +23,11 @@ const std::string& name_of(const IndexData& index) {
     return index.image->path().empty() ? kInMemory : index.image->path();
 }
 
-// The pairs of one row in the order in which selection would have found them.
-template <class Element>
-void pairs_of_row(const IndexData& index, const std::int64_t* classes, const MatrixView& weights, std::size_t r,
-                  std::vector<Entry<typename Selector<Element>::Value>>& pairs) {
-    thread_local Selector<Element> selector;
-    const Element* row = contiguous_row(weights, r, selector.gathered);
-    const auto n_classes = static_cast<std::int64_t>(index.classes.n_classes);
-    pairs.clear();
-    for (std::size_t t = 0; t < weights.columns; ++t) {
-        const std::int64_t class_id = classes[t];
-        if (class_id < 0 || class_id >= n_classes) {
-            invalid_argument("indices[", r, "] holds ", class_id, " at column ", t, "; expected class ids from 0 to ",
-                             n_classes - 1);
-        }
-        const auto weight = value_of(row[t]);
-        if (!(std::isfinite(weight) && weight >= 0)) {
-            invalid_argument("weights[", r, "] holds ", word_for(weight), " at column ", t,
-                             "; expected finite numbers >= 0");
-        }
-        pairs.push_back({weight, static_cast<std::int32_t>(class_id)});
-    }
-    const auto by_class = [](const auto& a, const auto& b) { return a.id < b.id; };
-    std::sort(pairs.begin(), pairs.end(), by_class);
-    for (std::size_t t = 1; t < pairs.size(); ++t) {
-        if (pairs[t].id != pairs[t - 1].id) continue;
-        invalid_argument("indices[", r, "] holds class ", pairs[t].id,
-                         " twice; add the weights of a repeated class up first");
-    }
-    std::sort(pairs.begin(), pairs.end(), RanksBefore());
-    sort_rest_by_id(pairs, kBoundTerms);
+CandidateSet prepare_filter(const std::shared_ptr<const IndexData>& index, const LabelChoice& choice) {
+    auto filter = std::make_shared<Filter>();
+    fill_filter(*index, choice, true, *filter);
+    filter->prepared_for = index;
+    return filter;
 }
 
 }  // namespace
@@ -88,63 +61,49 @@ void Index::verify(const Execution& execution) const {
 
 void Index::rank(const MatrixView& probabilities, std::size_t top_t, const RankingView& ranking,
                  const Execution& execution, const RankOptions& options) const {
-    const IndexData& index = *data_;
-    require_class_columns("probabilities", probabilities, index.classes.n_classes);
-    visit_dtype(probabilities.dtype, [&](auto element) {
-        using Element = decltype(element);
-        const auto fill = [&](const KernelTable& table, std::size_t r, Query& query) {
-            thread_local std::vector<Element> scratch;
-            const MatrixView rows = without_missing(probabilities, r, index.refilled, false, scratch);
-            query_of_row<Element>(table, rows, r, top_t, index.classes, query);
-        };
-        rank_rows(index, {probabilities.rows, top_t, options, fill}, ranking, execution);
-    });
+    rank_rows(*data_, *probability_rows(data_->classes, probabilities), {&top_t, 1}, options, ranking, execution);
+}
+
+void Index::rank(const MatrixView& probabilities, const std::vector<std::size_t>& top_t, const RankingView& ranking,
+                 const Execution& execution, const RankOptions& options) const {
+    const auto rows = probability_rows(data_->classes, probabilities);
+    rank_rows(*data_, *rows, {top_t.data(), top_t.size()}, options, ranking, execution);
 }
 
 void Index::rank_logits(const MatrixView& logits, std::size_t top_t, double temperature, const RankingView& ranking,
                         const Execution& execution, const RankOptions& options) const {
-    const IndexData& index = *data_;
-    require_class_columns("logits", logits, index.classes.n_classes);
-    if (!(std::isfinite(temperature) && temperature > 0)) {
-        invalid_argument("temperature must be a finite number > 0, got ", temperature);
-    }
-    // No more than there are: the lowest logits would have a weight, if a small one.
-    top_t = std::min(top_t, std::max<std::size_t>(1, index.classes.n_classes - index.refilled.size()));
-    visit_dtype(logits.dtype, [&](auto element) {
-        using Element = decltype(element);
-        const auto fill = [&](const KernelTable& table, std::size_t r, Query& query) {
-            thread_local std::vector<Element> scratch;
-            const MatrixView rows = without_missing(logits, r, index.refilled, true, scratch);
-            query.set_logits(kept_of_row<Element>(table, rows, r, top_t, Domain::finite, "logits"), temperature);
-        };
-        rank_rows(index, {logits.rows, top_t, options, fill}, ranking, execution);
-    });
+    rank_rows(*data_, *logit_rows(data_->classes, logits, temperature), {&top_t, 1}, options, ranking, execution);
+}
+
+void Index::rank_logits(const MatrixView& logits, const std::vector<std::size_t>& top_t, double temperature,
+                        const RankingView& ranking, const Execution& execution, const RankOptions& options) const {
+    const auto rows = logit_rows(data_->classes, logits, temperature);
+    rank_rows(*data_, *rows, {top_t.data(), top_t.size()}, options, ranking, execution);
 }
 
 void Index::rank_pairs(const std::int64_t* classes, const MatrixView& weights, const RankingView& ranking,
                        const Execution& execution, const RankOptions& options) const {
-    const IndexData& index = *data_;
-    if (weights.columns < 1) invalid_argument("weights needs at least one column");
-    visit_dtype(weights.dtype, [&](auto element) {
-        using Element = decltype(element);
-        const auto fill = [&](const KernelTable&, std::size_t r, Query& query) {
-            thread_local std::vector<Entry<typename Selector<Element>::Value>> pairs;
-            pairs_of_row<Element>(index, classes + r * weights.columns, weights, r, pairs);
-            query.set_weights(pairs);
-        };
-        rank_rows(index, {weights.rows, weights.columns, options, fill}, ranking, execution);
-    });
+    const auto rows = pair_rows(data_->classes.n_classes, classes, weights);
+    rank_rows(*data_, *rows, {&weights.columns, 1}, options, ranking, execution);
 }
 
 CandidateSet Index::prepare(const std::uint8_t* mask) const {
-    auto filter = std::make_shared<Filter>();
-    fill_filter(*data_, mask, true, *filter);
-    filter->prepared_for = data_;
-    return filter;
+    return prepare_filter(data_, {mask});
+}
+
+CandidateSet Index::prepare(const LabelIds& labels) const {
+    std::vector<std::int64_t> ids(labels.ids, labels.ids + labels.count);
+    ids.push_back(-1);  // without any, the choice would be that of all labels
+    return prepare_filter(data_, {nullptr, ids.data(), ids.size()});
+}
+
+void Index::score_of(const MatrixView& probabilities, std::size_t top_t, const std::int64_t* pairs, std::size_t count,
+                     float* scores, const Execution& execution, const RankOptions& options) const {
+    score_pairs(*data_, probabilities, top_t, pairs, count, options, scores, execution);
 }
 
 void Index::embed(const MatrixView& probabilities, std::size_t top_t, float* f, const Execution& execution) const {
-    combine_rows(probabilities, top_t, data_->classes, data_->refilled, f, execution);
+    combine_rows(probabilities, top_t, data_->classes, f, execution);
 }
 
 IndexInfo Index::info() const {
@@ -169,13 +128,14 @@ IndexInfo Index::info() const {
     return info;
 }
 
-Plan Index::plan(std::size_t top_t, std::size_t k, std::size_t n_images) const {
+Plan Index::plan(std::size_t top_t, std::size_t k, std::size_t n_images, const CandidateSet& candidates) const {
     require_at_least_one("top_t", top_t);
     require_at_least_one("k", k);
     require_at_least_one("n_images", n_images);
-    const RankPlan plan = make_plan(*data_, extent_of(*data_), top_t, k, n_images);
+    const Extent extent = candidates == nullptr ? extent_of(*data_) : extent_of(*candidates);
+    const RankPlan plan = make_plan(*data_, extent, top_t, k, n_images);
     return {plan.arithmetic == Arithmetic::table, plan.bounded, plan.expected_fraction,
-            reason_of(plan, *data_, top_t, k)};
+            reason_of(plan, *data_, extent, top_t, k)};
 }
 
 const std::int32_t* Index::label_class() const {
@@ -192,6 +152,18 @@ TextView Index::label_names() const {
 }
 TextView Index::label_ids() const {
     return data_->label_ids;
+}
+TextView Index::label_set_names() const {
+    return data_->label_set_names;
+}
+LabelIds Index::label_set(std::size_t place) const {
+    const IndexData& index = *data_;
+    const std::int64_t begin = index.label_set_offsets[place], end = index.label_set_offsets[place + 1];
+    if (begin < 0 || end < begin || end > static_cast<std::int64_t>(index.n_in_label_sets)) {
+        throw FormatError(concat("label set ", place, " of the index lies outside its ", index.n_in_label_sets,
+                                 " labels; the file is damaged"));
+    }
+    return {index.label_sets + begin, static_cast<std::size_t>(end - begin)};
 }
 std::string_view Index::bytes() const {
     return {data_->image->data(), data_->image->size()};

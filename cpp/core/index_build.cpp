@@ -8,6 +8,7 @@
 #include "core/arguments.hpp"
 #include "core/block_order.hpp"
 #include "core/index_sample.hpp"
+#include "core/label_sets.hpp"
 #include "core/maxima.hpp"
 #include "core/parallel.hpp"
 #include "core/table.hpp"
@@ -43,6 +44,7 @@ std::size_t check_input(const BuildInput& input) {
     check_texts("class_ids", input.class_ids, classes.rows);
     check_texts("label_names", input.label_names, n_labels);
     check_texts("label_ids", input.label_ids, n_labels);
+    check_texts("label_set_names", input.label_set_names, input.label_set_names.count);
     return n_labels;
 }
 
@@ -68,6 +70,7 @@ class Builder {
         : input_(input), options_(options), execution_(execution), n_labels_(check_input(input)) {
         const std::size_t n_rows = input.label_embeddings.rows;
         if (input.row_label != nullptr) row_label_ = checked_ids("row_label", input.row_label, n_rows, 0, n_labels_);
+        label_sets_ = sorted_label_sets(input, n_labels_);
         label_class_.assign(n_labels_, -1);
         if (input.label_class == nullptr) return;
         label_class_ = checked_ids("label_class", input.label_class, n_labels_, -1, input.class_embeddings.rows);
@@ -164,6 +167,10 @@ class Builder {
             plan.add_tensor(name, "U8", {size});
             plan.add_tensor(std::string(name) + ".offsets", "I64", {texts->count + 1});
         }
+        if (!label_sets_.offsets.empty()) {
+            plan.add_tensor("label_sets", "I32", {label_sets_.labels.size()});
+            plan.add_tensor("label_sets.offsets", "I64", {label_sets_.offsets.size()});
+        }
         return plan;
     }
 
@@ -171,7 +178,8 @@ class Builder {
         return {{"class_names", &input.class_names},
                 {"class_ids", &input.class_ids},
                 {"label_names", &input.label_names},
-                {"label_ids", &input.label_ids}};
+                {"label_ids", &input.label_ids},
+                {"label_set_names", &input.label_set_names}};
     }
 
     template <class Element>
@@ -198,6 +206,11 @@ class Builder {
             std::copy(texts->bytes + first, texts->bytes + texts->offsets[texts->count], tensor<char>(name));
             auto* offsets = tensor<std::int64_t>(std::string(name) + ".offsets");
             for (std::size_t i = 0; i <= texts->count; ++i) offsets[i] = texts->offsets[i] - first;
+        }
+        if (!label_sets_.offsets.empty()) {
+            std::copy(label_sets_.labels.begin(), label_sets_.labels.end(), tensor<std::int32_t>("label_sets"));
+            std::copy(label_sets_.offsets.begin(), label_sets_.offsets.end(),
+                      tensor<std::int64_t>("label_sets.offsets"));
         }
         const std::vector<std::size_t> sizes = level_sizes(slots_.size() / kBlockRows);
         fill_blocks(sizes);
@@ -269,6 +282,7 @@ class Builder {
     std::size_t n_labels_;
     std::vector<std::int32_t> row_label_;    // empty: row r is label r
     std::vector<std::int32_t> label_class_;  // (labels)
+    LabelSets label_sets_;
     UnitRows classes_, labels_;
     std::vector<double> class_lengths_;  // as stored
     int maxima_exponent_ = 0;

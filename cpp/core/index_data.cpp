@@ -130,6 +130,16 @@ void check_version(const Contents& contents, const Safetensors& file) {
     if (contents.metadata(kChecksumKey).size() != kChecksumDigits) contents.fail("its checksum needs 16 digits");
 }
 
+void find_label_sets(const Contents& contents, IndexData& index) {
+    if (contents.find("label_set_names") == nullptr) return;
+    const std::uint64_t n_offsets = contents.tensor("label_sets.offsets", "I64", 1).shape[0];
+    if (n_offsets < 2) contents.fail("tensor 'label_sets.offsets' has length ", n_offsets, "; expected at least 2");
+    index.label_set_names = contents.texts("label_set_names", n_offsets - 1);
+    index.label_set_offsets = contents.data<std::int64_t>("label_sets.offsets", "I64", {n_offsets});
+    index.n_in_label_sets = contents.tensor("label_sets", "I32", 1).shape[0];
+    index.label_sets = contents.data<std::int32_t>("label_sets", "I32", {index.n_in_label_sets});
+}
+
 }  // namespace
 
 std::vector<std::size_t> level_sizes(std::size_t n_blocks) {
@@ -174,6 +184,7 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     index->class_ids = contents.texts("class_ids", n_classes);
     index->label_names = contents.texts("label_names", index->n_labels);
     index->label_ids = contents.texts("label_ids", index->n_labels);
+    find_label_sets(contents, *index);
     index->n_rows = contents.count("n_rows");
     index->normalize_classes = contents.flag("normalize_classes");
     index->repeated_labels = contents.flag("repeated_labels");
@@ -183,6 +194,8 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     for (std::size_t c = 0; index->refill && c < n_classes; ++c) {
         if (index->class_lengths[c] == 0) index->refilled.push_back(static_cast<std::uint32_t>(c));
     }
+    index->classes.refilled = index->refilled.data();
+    index->classes.n_refilled = index->refilled.size();
     index->maxima_step = std::ldexp(1.0f, contents.exponent(kMaximaExponentKey));
     index->scored_fraction = contents.fraction(kScoredFractionKey);
     contents.metadata("producer");

@@ -57,7 +57,7 @@ struct IndexData {
     std::size_t n_labels = 0, n_rows = 0, n_blocks = 0;
     bool normalize_classes = true, repeated_labels = false;
     bool refill = false;
-    std::vector<std::uint32_t> refilled;  // classes without a vector, ascending; none unless `refill`
+    std::vector<std::uint32_t> refilled;  // what `classes` points at; none unless `refill`
     ClassEmbeddings classes{};
     const double* class_lengths = nullptr;    // (n_classes) of the stored class embeddings
     const float* label_embeddings = nullptr;  // (n_blocks, dimension, 16): unit rows, transposed in each block
@@ -68,6 +68,10 @@ struct IndexData {
     const std::int32_t* row_label = nullptr;    // (n_blocks, 16): the label that owns the row, -1 for padding
     const std::int32_t* label_class = nullptr;  // (n_labels): class id or -1
     TextView class_names, class_ids, label_names, label_ids;
+    TextView label_set_names;                         // of none if the file holds no sets
+    const std::int64_t* label_set_offsets = nullptr;  // (names + 1) into label_sets
+    const std::int32_t* label_sets = nullptr;         // (n_in_label_sets), ascending within each set
+    std::size_t n_in_label_sets = 0;
 
     bool compact() const { return table == nullptr; }
     const float* label_block(std::size_t block) const {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cmath>
 #include <memory>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include "core/index_search.hpp"
 #include "core/parallel.hpp"
 #include "core/plan.hpp"
+#include "core/row_queries.hpp"
 #include "core/strips.hpp"
 #include "core/write_ranking.hpp"
 
@@ -76,57 +76,65 @@ class BlockRanker : public BatchRanker {
 // The candidates of a call: of each row, or of all rows.
 class Candidates {
   public:
-    Candidates(const IndexData& index, const RankRows& rows) : index_(index), options_(rows.options) {
-        const double penalty = options_.seen_penalty;
-        if (!std::isfinite(penalty)) invalid_argument("seen_penalty must be a finite number, got ", penalty);
-        penalty_ = static_cast<float>(penalty);
+    Candidates(const IndexData& index, const RankOptions& options)
+        : index_(index), options_(options), penalty_(penalty_of(options)) {
         common_ = options_.candidates.get();
         if (common_ != nullptr && common_->prepared_for.get() != &index) {
             invalid_argument("candidates were prepared by another index; prepare them with this one");
         }
         if (common_ != nullptr || differ() || !any()) return;
-        fill_filter(index, options_.mask, penalty_ != 0, own_);
+        fill_filter(index, choice_of(0), penalty_ != 0, own_);
         common_ = &own_;
     }
+    bool dot() const { return options_.dot; }
     // Whether any label is left out or set back.
-    bool any() const { return options_.mask != nullptr || options_.candidates != nullptr || penalty_ != 0; }
+    bool any() const {
+        return options_.mask != nullptr || options_.ids != nullptr || common_ != nullptr || penalty_ != 0;
+    }
     // Whether each row has its own.
     bool differ() const {
-        return options_.candidates == nullptr && options_.mask != nullptr && options_.mask_stride != 0;
+        const bool rows = options_.mask != nullptr ? options_.mask_stride != 0 : options_.ids_stride != 0;
+        return options_.candidates == nullptr && rows;
     }
     // What all rows have in common.
     Allowed of_all() const { return {common_, penalty_, penalty_ != 0 ? &index_.label_places().seen_blocks : nullptr}; }
     Allowed of_row(std::size_t row, Filter& scratch) const {
         Allowed allowed = of_all();
         if (!differ()) return allowed;
-        const std::uint8_t* mask = options_.mask + static_cast<std::ptrdiff_t>(row) * options_.mask_stride;
-        fill_filter(index_, mask, penalty_ != 0, scratch);
+        fill_filter(index_, choice_of(row), penalty_ != 0, scratch);
         allowed.filter = &scratch;
         return allowed;
     }
     // Of one row; where rows differ, as if they allowed all.
-    Extent extent() const {
-        if (common_ == nullptr) return extent_of(index_);
-        return {static_cast<double>(common_->n_rows), static_cast<double>(common_->blocks.size())};
-    }
+    Extent extent() const { return common_ == nullptr ? extent_of(index_) : extent_of(*common_); }
 
   private:
+    LabelChoice choice_of(std::size_t row) const {
+        const auto at = static_cast<std::ptrdiff_t>(row);
+        if (options_.mask != nullptr) return {options_.mask + at * options_.mask_stride};
+        if (options_.ids != nullptr) return {nullptr, options_.ids + at * options_.ids_stride, options_.n_ids};
+        return {};
+    }
+
     const IndexData& index_;
     const RankOptions& options_;
-    float penalty_ = 0;
+    const float penalty_;
     Filter own_;
     const Filter* common_ = nullptr;  // of all rows
 };
 
+// All rows with one of the top_t.
 class Ranker {
   public:
-    Ranker(const IndexData& index, const RankRows& rows, const RankingView& ranking)
+    Ranker(const IndexData& index, const RowQueries& rows, std::size_t top_t, const Candidates& candidates,
+           const RankingView& ranking)
         : index_(index),
           rows_(rows),
+          top_t_(top_t),
           ranking_(ranking),
           kernels_(kernels()),
-          candidates_(index, rows),
-          plan_(make_plan(index, candidates_.extent(), rows.top_t, ranking.k, rows.count)) {}
+          candidates_(candidates),
+          plan_(make_plan(index, candidates.extent(), top_t, ranking.k, rows.n_rows())) {}
 
     // Rows [begin, begin + count).
     void rank(std::size_t begin, std::size_t count, const Execution& execution) {
@@ -187,9 +195,9 @@ class Ranker {
 
     template <class RowAt>
     void fill(std::size_t count, const RowAt& row_at, Query* queries) const {
-        for (std::size_t i = 0; i < count; ++i) rows_.fill(kernels_, row_at(i), queries[i]);
+        for (std::size_t i = 0; i < count; ++i) rows_.fill(kernels_, row_at(i), top_t_, queries[i]);
         Query::combine(kernels_, index_.classes, queries, count);
-        for (std::size_t i = 0; i < count; ++i) queries[i].use_dot(rows_.options.dot);
+        for (std::size_t i = 0; i < count; ++i) queries[i].use_dot(candidates_.dot());
     }
 
     void sweep_each(const std::vector<std::size_t>& rows, const Execution& execution) {
@@ -231,27 +239,60 @@ class Ranker {
     }
 
     const IndexData& index_;
-    const RankRows& rows_;
-    const RankingView& ranking_;
+    const RowQueries& rows_;
+    const std::size_t top_t_;
+    const RankingView ranking_;
     const KernelTable& kernels_;
-    const Candidates candidates_;
+    const Candidates& candidates_;
     const RankPlan plan_;
     std::size_t first_ = 0;
     std::vector<char> hard_;  // rows, from first_ on, whose labels must all be scored
     std::atomic<std::size_t> n_tried_{0}, n_hard_{0};
 };
 
+// Calls use(begin, count, its part of the execution) for stretches of at most so many rows.
+template <class Use>
+void in_stretches(std::size_t n_rows, std::size_t most, const Execution& execution, const Use& use) {
+    const auto share = [&](std::size_t row) { return static_cast<double>(row) / static_cast<double>(n_rows); };
+    for (std::size_t begin = 0; begin < n_rows; begin += most) {
+        const std::size_t count = std::min(most, n_rows - begin);
+        use(begin, count, stage(execution, share(begin), share(begin + count)));
+    }
+}
+
+void rank_for_each_top_t(const IndexData& index, RowQueries& rows, const TopTs& top_t, const Candidates& candidates,
+                         const RankingView& ranking, const Execution& execution) {
+    std::vector<std::unique_ptr<Ranker>> rankers;
+    for (std::size_t i = 0; i < top_t.count; ++i) {
+        const std::size_t offset = i * rows.n_rows() * ranking.k;
+        const RankingView part{ranking.scores + offset, ranking.indices + offset, ranking.k};
+        rankers.push_back(std::make_unique<Ranker>(index, rows, top_t.values[i], candidates, part));
+    }
+    const KernelTable& table = kernels();
+    const double selecting = query_microseconds(index.classes.n_classes, 0, 0);
+    const auto share = [&](std::size_t i) { return static_cast<double>(i) / static_cast<double>(top_t.count + 1); };
+    const auto rank = [&](std::size_t begin, std::size_t count, const Execution& of_stretch) {
+        parallel_for({count, selecting}, stage(of_stretch, 0, share(1)),
+                     [&](std::size_t first, std::size_t end) { rows.keep(table, {begin + first, begin + end}); });
+        for (std::size_t i = 0; i < top_t.count; ++i) {
+            rankers[i]->rank(begin, count, stage(of_stretch, share(i + 1), share(i + 2)));
+        }
+    };
+    in_stretches(rows.n_rows(), std::min(kRowsAtOnce, rows.keep_for(top_t)), execution, rank);
+}
+
 }  // namespace
 
-void rank_rows(const IndexData& index, const RankRows& rows, const RankingView& ranking, const Execution& execution) {
+void rank_rows(const IndexData& index, RowQueries& rows, const TopTs& top_t, const RankOptions& options,
+               const RankingView& ranking, const Execution& execution) {
     require_at_least_one("k", ranking.k);
-    require_at_least_one("top_t", rows.top_t);
-    Ranker ranker(index, rows, ranking);
-    const auto share = [&](std::size_t row) { return static_cast<double>(row) / static_cast<double>(rows.count); };
-    for (std::size_t begin = 0; begin < rows.count; begin += kRowsAtOnce) {
-        const std::size_t count = std::min(kRowsAtOnce, rows.count - begin);
-        ranker.rank(begin, count, stage(execution, share(begin), share(begin + count)));
-    }
+    if (top_t.count < 1) invalid_argument("top_t must hold at least one number");
+    for (const std::size_t t : top_t) require_at_least_one("top_t", t);
+    const Candidates candidates(index, options);
+    if (top_t.count > 1) return rank_for_each_top_t(index, rows, top_t, candidates, ranking, execution);
+    Ranker ranker(index, rows, *top_t.values, candidates, ranking);
+    in_stretches(rows.n_rows(), kRowsAtOnce, execution,
+                 [&](std::size_t begin, std::size_t count, const Execution& part) { ranker.rank(begin, count, part); });
 }
 
 }  // namespace conse

@@ -1,24 +1,16 @@
 // Ranks rows with an index as its plan says.
 #pragma once
 
-#include <functional>
-
 #include "conse/candidates.hpp"
 #include "conse/execution.hpp"
 #include "conse/matrix_view.hpp"
 #include "core/index_data.hpp"
-#include "core/query.hpp"
+#include "core/row_queries.hpp"
 
 namespace conse {
 
-struct RankRows {
-    std::size_t count;
-    std::size_t top_t;
-    RankOptions options;
-    /// Sets up the query of a row, not yet combined. Called from any thread, perhaps twice for a row.
-    std::function<void(const KernelTable& kernels, std::size_t row, Query& query)> fill;
-};
-
-void rank_rows(const IndexData& index, const RankRows& rows, const RankingView& ranking, const Execution& execution);
+/// Ranks all rows for each top_t in turn: `ranking` holds (top_t.count, rows, k).
+void rank_rows(const IndexData& index, RowQueries& rows, const TopTs& top_t, const RankOptions& options,
+               const RankingView& ranking, const Execution& execution);
 
 }  // namespace conse

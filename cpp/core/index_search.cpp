@@ -4,16 +4,12 @@
 #include <cmath>
 #include <limits>
 
+#include "core/block_scores.hpp"
+
 namespace conse {
 namespace {
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
-
-// Weights below this are left out. Times any step of the maxima they would leave float32's ordinary numbers, and what
-// they could add to a score, 2^-100 of a class's length, is nothing.
-float smallest_weight(const IndexData& index) {
-    return std::ldexp(0x1p-115f, -std::ilogb(index.maxima_step));
-}
 
 // By how much a score may exceed a bound. Nothing when both are the same operations on the same weights. Otherwise,
 // u = 2^-24 being float32's unit roundoff and W = sum_t w_t ||s_t||:
@@ -152,12 +148,7 @@ void Search::score_block(std::size_t block) {
     const float penalty = allowed_.penalty_of(block);
     const float floor = penalty < 0 ? kNothing : best_.floor();
     float scores[kBlockRows];
-    std::uint32_t mask =
-        arithmetic_ == Arithmetic::table
-            ? kernels_->score_block(query_->weights().data(), query_->classes().data(), query_->weights().size(),
-                                    index_->table_block(block), index_->table_stride(), floor, scores)
-            : kernels_->score_plain_block(query_->direction().data(), index_->classes.dimension,
-                                          index_->label_block(block), floor, scores);
+    std::uint32_t mask = score_rows(*kernels_, *index_, arithmetic_, *query_, block, floor, scores);
     const std::int32_t* labels = index_->row_label + block * kBlockRows;
     for (mask &= candidates; mask != 0; mask &= mask - 1) {
         const int lane = __builtin_ctz(mask);
@@ -171,8 +162,7 @@ void Search::score_block(std::size_t block) {
 
 void Search::prepare(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
                      Query& query, std::size_t k) {
-    query.make_weights(smallest_weight(index));
-    if (arithmetic == Arithmetic::embeddings) query.make_direction();
+    make_scorable(index, arithmetic, query);
     kernels_ = &kernels;
     index_ = &index;
     allowed_ = allowed;

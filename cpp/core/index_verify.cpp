@@ -30,6 +30,8 @@ class Verifier {
         check_texts("class_ids", index_.class_ids);
         check_texts("label_names", index_.label_names);
         check_texts("label_ids", index_.label_ids);
+        check_texts("label_set_names", index_.label_set_names);
+        check_label_sets();
         check_classes();
         check_blocks();
         for (std::size_t level = 2; level < index_.levels.size(); ++level) check_level(level);
@@ -61,6 +63,27 @@ class Verifier {
             const std::int32_t class_id = index_.label_class[l];
             if (class_id < -1 || class_id >= n_classes)
                 fail("label_class[", l, "] is ", class_id, " with ", n_classes, " classes");
+        }
+    }
+
+    // Every id once and in ascending order, between offsets that ascend to the end.
+    void check_label_sets() const {
+        const std::size_t n_sets = index_.label_set_names.count, n_ids = index_.n_in_label_sets;
+        const std::int64_t* offsets = index_.label_set_offsets;
+        for (std::size_t i = 0; i < n_sets; ++i) {
+            const bool last = i + 1 == n_sets;
+            if ((i == 0 && offsets[0] != 0) || offsets[i + 1] <= offsets[i] ||
+                offsets[i + 1] > static_cast<std::int64_t>(n_ids) ||
+                (last && offsets[i + 1] != static_cast<std::int64_t>(n_ids))) {
+                fail("label_sets.offsets[", i + 1, "] is ", offsets[i + 1], " behind ", offsets[i], " with ", n_ids,
+                     " ids");
+            }
+            std::int64_t before = -1;
+            for (std::int64_t at = offsets[i]; at < offsets[i + 1]; before = index_.label_sets[at++]) {
+                const std::int32_t label = index_.label_sets[at];
+                if (label > before && label < static_cast<std::int64_t>(index_.n_labels)) continue;
+                fail("label_sets[", at, "] is ", label, " behind ", before, " with ", index_.n_labels, " labels");
+            }
         }
     }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/dtype.hpp"
+#include "core/query.hpp"
 
 namespace conse {
 
@@ -24,16 +25,17 @@ constexpr std::uint16_t lowest<std::uint16_t>() {
 
 }  // namespace detail
 
-/// Row r of x as selection has to see it, whichever row is asked of the view: missing classes are zero, or the lowest
-/// number where there are negative ones. What is no valid value stays, so that selection finds and names it. The row is
-/// copied into `scratch`, other rows are not; without missing classes the view is x.
+/// Row r of x as selection has to see it, whichever row is asked of the view: classes to be refilled are zero, or the
+/// lowest number where there are negative ones. What is no valid value stays, so that selection finds and names it. The
+/// row is copied into `scratch`, other rows are not; without such classes the view is x.
 template <class Element>
-MatrixView without_missing(const MatrixView& x, std::size_t r, const std::vector<std::uint32_t>& missing, bool any_sign,
+MatrixView without_missing(const MatrixView& x, std::size_t r, const ClassEmbeddings& classes, bool any_sign,
                            std::vector<Element>& scratch) {
-    if (missing.empty() || missing.back() >= x.columns) return x;
+    if (classes.n_refilled == 0) return x;
     const Element* row = contiguous_row(x, r, scratch);
     if (row != scratch.data()) scratch.assign(row, row + x.columns);
-    for (const std::uint32_t c : missing) {
+    for (std::size_t i = 0; i < classes.n_refilled; ++i) {
+        const std::uint32_t c = classes.refilled[i];
         const auto value = value_of(scratch[c]);
         if (std::isfinite(value) && (any_sign || value >= 0)) {
             scratch[c] = any_sign ? detail::lowest<Element>() : Element{};

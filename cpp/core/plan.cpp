@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "core/message.hpp"
-#include "core/query_rows.hpp"
+#include "core/row_queries.hpp"
 
 namespace conse {
 namespace {
@@ -78,7 +78,8 @@ RankPlan make_plan(const IndexData& index, const Extent& candidates, std::size_t
     return plan;
 }
 
-std::string reason_of(const RankPlan& plan, const IndexData& index, std::size_t top_t, std::size_t k) {
+std::string reason_of(const RankPlan& plan, const IndexData& index, const Extent& candidates, std::size_t top_t,
+                      std::size_t k) {
     const std::size_t n_terms = std::min(top_t, index.classes.n_classes), dimension = index.classes.dimension;
     std::string reason;
     if (plan.arithmetic == Arithmetic::table) {
@@ -90,8 +91,12 @@ std::string reason_of(const RankPlan& plan, const IndexData& index, std::size_t 
                         " classes at ", dimension, " dimensions");
     }
     const auto percent = [](double share) { return std::lround(1000 * share) / 10.0; };
+    const bool all = candidates.blocks >= static_cast<double>(index.n_blocks);
+    const std::string where =
+        all ? ""
+            : concat(", candidates lie in ", percent(candidates.blocks / static_cast<double>(index.n_blocks)), " %");
     return concat(reason, "; for the ", std::min(k, index.n_labels), " best of ", index.n_labels, " labels about ",
-                  percent(plan.expected_fraction), " % of the blocks are scored, and bounds pay up to ",
+                  percent(plan.expected_fraction), " % of the blocks are scored", where, ", and bounds pay up to ",
                   percent(plan.most_fraction), " %", index.n_blocks <= kFewBlocks ? " or with so few labels" : "");
 }
 

@@ -42,6 +42,7 @@ RankPlan make_plan(const IndexData& index, const Extent& candidates, std::size_t
                    std::size_t n_rows);
 
 /// The plan in words.
-std::string reason_of(const RankPlan& plan, const IndexData& index, std::size_t top_t, std::size_t k);
+std::string reason_of(const RankPlan& plan, const IndexData& index, const Extent& candidates, std::size_t top_t,
+                      std::size_t k);
 
 }  // namespace conse

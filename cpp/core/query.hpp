@@ -16,6 +16,9 @@ struct ClassEmbeddings {
     std::size_t n_classes;
     std::size_t dimension;
     const double* lengths;  // (classes) of the rows, or null when they were brought to length 1
+    // Classes without a vector whose places among the kept ones the next classes take, ascending.
+    const std::uint32_t* refilled = nullptr;
+    std::size_t n_refilled = 0;
 };
 
 // A block costs a line of the cache for each kept class, far from each other, or one for each dimension, all in a row.

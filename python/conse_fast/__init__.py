@@ -21,10 +21,11 @@ from conse_fast import _core
 from conse_fast._candidates import Candidates
 from conse_fast._facts import Plan
 from conse_fast._index import ConseIndex
+from conse_fast._index_labels import LabelSets
 from conse_fast._limits import Limits, measure_limits
 from conse_fast._names import Names
 from conse_fast._primitives import conse, convex_combination, cosine_rank, top_k
-from conse_fast._ranking import Ranking
+from conse_fast._ranking import BestSeenAndUnseen, Ranking
 
 if TYPE_CHECKING:
     from conse_fast import metrics
@@ -83,10 +84,12 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "BestSeenAndUnseen",
     "Candidates",
     "ConseIndex",
     "Coverage",
     "LabelEmbeddings",
+    "LabelSets",
     "Limits",
     "NameRules",
     "Names",

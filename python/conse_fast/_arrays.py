@@ -8,6 +8,7 @@ from __future__ import annotations
 import numbers
 import operator
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,15 @@ def threads(n_threads: int | None) -> int:
 def terms(top_t: int | None, n_classes: int) -> int:
     """The core's word for ``top_t``: all classes for None."""
     return max(n_classes, 1) if top_t is None else count(top_t, "top_t")
+
+
+def term_lists(top_t: int | None | Sequence[int | None], n_classes: int) -> tuple[list[int], tuple[int, ...]]:
+    """The core's words for ``top_t``, and the first part of the results' shape: (T,) for a list of T."""
+    if top_t is None or isinstance(top_t, (int, str, bytes)) or not hasattr(top_t, "__len__"):
+        return [terms(top_t, n_classes)], ()  # type: ignore[arg-type]
+    if len(top_t) == 0:
+        raise ValueError("top_t is an empty list; expected at least one number or None")
+    return [terms(t, n_classes) for t in top_t], (len(top_t),)
 
 
 def as_array(x: object, argument: str) -> Array:
@@ -141,6 +151,16 @@ def ids(x: object, argument: str, shape: tuple[int, ...]) -> npt.NDArray[np.int6
     if array.dtype.kind == "u" and array.size and int(array.max()) > np.iinfo(np.int64).max:
         raise ValueError(f"{argument} holds {array.max()}, which is no id")
     return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def pairs(x: object, argument: str, single: bool) -> npt.NDArray[np.int64]:
+    """(M, 2) pairs of an image and a label; of a ``single`` image from (M,) labels."""
+    array = as_array(x, argument)
+    if array.ndim != (1 if single else 2) or (not single and array.shape[1] != 2):
+        expected = "(M,), label ids of one image" if single else "(M, 2), an image and a label each"
+        raise ValueError(f"{argument} must have shape {expected}, got {array.shape}")
+    given = ids(array, argument, array.shape)
+    return np.stack([np.zeros_like(given), given], axis=1) if single else given
 
 
 def lengths(x: object, argument: str, size: int) -> npt.NDArray[np.float64] | None:

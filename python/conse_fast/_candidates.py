@@ -12,27 +12,31 @@ import numpy.typing as npt
 from conse_fast import _arrays, _core
 
 if TYPE_CHECKING:
-    from conse_fast._facts import IndexFacts
+    from conse_fast._index_labels import IndexLabels
+
+    AnyCandidates = Union["Candidates", npt.ArrayLike, str, Sequence[str], None]
 
 Mask = npt.NDArray[np.bool_]
-Options = tuple[Union[None, _core.CandidateSet, Mask], float, bool]
+Options = tuple[Union[None, _core.CandidateSet, npt.NDArray[Any]], float, bool]
 
 _FORMS = {"cosine": False, "dot": True}
-_SHOWN = 5
 
 
 class Candidates:
     """Labels of one index that a ranking may return, prepared for any number of calls.
 
-    `ConseIndex.candidates` makes them. They are to be used with that index; ``len()`` is their number, iterating gives
-    their ids in ascending order.
+    `ConseIndex.candidates` makes them, and `ConseIndex.label_sets` holds those that are kept in the file. They are to
+    be used with that index; ``len()`` is their number, iterating gives their ids in ascending order. ``a | b``,
+    ``a & b`` and ``a - b`` are new candidates of the same index.
     """
 
-    __slots__ = ("_mask", "_prepared")
+    __slots__ = ("_index", "_mask", "_prepared")
 
-    def __init__(self, mask: Mask, prepared: _core.CandidateSet) -> None:
-        self._mask = mask
-        self._prepared = prepared
+    def __init__(self, index: _core.Index, mask: Mask) -> None:
+        self._index = index
+        self._mask = mask.copy()
+        self._mask.flags.writeable = False
+        self._prepared = index.prepare(self._mask)
 
     @property
     def mask(self) -> Mask:
@@ -50,22 +54,42 @@ class Candidates:
     def __iter__(self) -> Iterator[int]:
         return iter(self.ids.tolist())
 
+    def __contains__(self, label: object) -> bool:
+        return isinstance(label, (int, np.integer)) and bool(0 <= label < len(self._mask) and self._mask[label])
+
+    def __or__(self, other: Candidates) -> Candidates:
+        """Labels of either."""
+        return self._combined(other, np.logical_or)
+
+    def __and__(self, other: Candidates) -> Candidates:
+        """Labels of both."""
+        return self._combined(other, np.logical_and)
+
+    def __sub__(self, other: Candidates) -> Candidates:
+        """Labels of these that the others lack."""
+        return self._combined(other, np.greater)  # True only where the first is True and the second is not
+
     def __repr__(self) -> str:
         return f"<{len(self):,} candidates of {len(self._mask):,} labels>"
 
+    def _combined(self, other: Candidates, operation: np.ufunc) -> Candidates:
+        if not isinstance(other, Candidates):
+            return NotImplemented
+        if other._index is not self._index:
+            raise ValueError("candidates of two indexes cannot be combined; prepare both with the same one")
+        return Candidates(self._index, operation(self._mask, other._mask))
 
-def prepare(index: IndexFacts, include: object, exclude: object) -> Candidates:
+
+def prepare(index: IndexLabels, include: object, exclude: object) -> Candidates:
     """The labels of ``include`` (all for None) but those of ``exclude``."""
     mask = np.ones(index.n_labels, dtype=np.bool_) if include is None else _one_mask(index, include, "include")
     if exclude is not None:
         mask = mask & ~_one_mask(index, exclude, "exclude")
-    mask = mask.copy()
-    mask.flags.writeable = False
-    return Candidates(mask, index._handle.prepare(mask))
+    return Candidates(index._handle, mask)
 
 
 def options(
-    index: IndexFacts, candidates: object, seen_penalty: float, form: str, n_rows: int, single: bool
+    index: IndexLabels, candidates: object, seen_penalty: float, form: str, n_rows: int, single: bool
 ) -> Options:
     """What the core wants to know for ``n_rows`` rows."""
     if form not in _FORMS:
@@ -73,59 +97,46 @@ def options(
     penalty = _arrays.real(seen_penalty, "seen_penalty")
     if not math.isfinite(penalty):
         raise ValueError(f"seen_penalty must be a finite number, got {penalty}")
-    if candidates is None or isinstance(candidates, Candidates):
-        return (None if candidates is None else candidates._prepared, penalty, _FORMS[form])
-    masks = _masks(index, candidates, "candidates")
-    if masks.ndim == 2 and (single or len(masks) != n_rows):
+    labels = None if candidates is None else _labels(index, candidates, "candidates")
+    if labels is None or isinstance(labels, Candidates):
+        return (None if labels is None else labels._prepared, penalty, _FORMS[form])
+    if labels.ndim == 2 and (single or len(labels) != n_rows):
         rows = "one image" if single else f"{n_rows} images"
-        raise ValueError(f"candidates has {len(masks)} rows for {rows}; expected one row for all, or one for each")
-    return (np.ascontiguousarray(masks), penalty, _FORMS[form])
+        raise ValueError(f"candidates has {len(labels)} rows for {rows}; expected one row for all, or one for each")
+    return (np.ascontiguousarray(labels), penalty, _FORMS[form])
 
 
-def find(index: IndexFacts, texts: object, argument: str) -> npt.NDArray[np.int64]:
-    """The label ids of id strings or unique names; ids go before names.
-
-    Raises:
-        TypeError: Not str, nor a sequence of str.
-        ValueError: Neither an id nor a name, or a name of several labels.
-    """
-    wanted = [texts] if isinstance(texts, str) else list(texts) if isinstance(texts, Sequence) else None
-    if wanted is None or not all(isinstance(text, str) for text in wanted):
-        raise TypeError(f"{argument} must be a str or a sequence of str, got {type(texts).__name__}")
-    by_id, by_name = index._label_places()
-    found = np.empty(len(wanted), dtype=np.int64)
-    for i, text in enumerate(wanted):
-        places = by_id.get(text) or by_name.get(text)
-        if places is None:
-            raise ValueError(f"{argument}: no label has the id or the name {text!r}")
-        if len(places) > 1:
-            raise ValueError(
-                f"{argument}: {len(places)} labels have the {'id' if text in by_id else 'name'} {text!r}; "
-                f"give one of them by its {_listed(index, places)}"
-            )
-        found[i] = places[0]
-    return found
+def mask_of_ids(ids: npt.NDArray[Any], n_labels: int, argument: str) -> Mask:
+    """(L,) bool from (M,) label ids; -1 stands for no label."""
+    outside = (ids < -1) | (ids >= n_labels)
+    if outside.any():
+        raise ValueError(f"{argument} holds {ids[outside][0]}; expected label ids from 0 to {n_labels - 1}, or -1")
+    mask = np.zeros(n_labels + 1, dtype=np.bool_)
+    mask[ids] = True  # -1 falls into the last place
+    return mask[:n_labels]
 
 
-def _listed(index: IndexFacts, places: Sequence[int]) -> str:
-    ids = index.label_ids
-    shown = [str(place) if ids is None else f"{place} ({ids[place]})" for place in places[:_SHOWN]]
-    return f"label id: {', '.join(shown)}{', ...' if len(places) > _SHOWN else ''}"
+def _one_mask(index: IndexLabels, given: object, argument: str) -> Mask:
+    labels = _labels(index, given, argument)
+    if isinstance(labels, Candidates):
+        labels = labels.mask
+    if labels.ndim != 1:
+        raise ValueError(f"{argument} must have one dimension, got shape {labels.shape}; rows of masks belong to rank")
+    if labels.dtype != np.bool_:
+        return mask_of_ids(labels, index.n_labels, argument)
+    if len(labels) != index.n_labels:
+        raise ValueError(f"{argument} has {len(labels)} candidates' places; expected {index.n_labels}, one per label")
+    return labels
 
 
-def _one_mask(index: IndexFacts, labels: object, argument: str) -> Mask:
-    mask = labels.mask if isinstance(labels, Candidates) else _masks(index, labels, argument)
-    if mask.ndim != 1:
-        raise ValueError(f"{argument} must have one dimension, got shape {mask.shape}; rows of masks belong to rank")
-    if len(mask) != index.n_labels:
-        raise ValueError(f"{argument} has {len(mask)} candidates' places; expected {index.n_labels}, one per label")
-    return mask
-
-
-def _masks(index: IndexFacts, labels: object, argument: str) -> Mask:
-    """(L,) or (N, L) bool from a mask, label ids, or names."""
-    if isinstance(labels, str) or (isinstance(labels, Sequence) and any(isinstance(one, str) for one in labels)):
-        return _mask_of_ids(find(index, labels, argument), index.n_labels, argument)
+def _labels(index: IndexLabels, labels: object, argument: str) -> Candidates | npt.NDArray[Any]:
+    """Candidates, or (L,) or (N, L) bool, or (M,) or (N, M) int64 label ids, of whatever says which labels."""
+    if isinstance(labels, Candidates):
+        return labels
+    if isinstance(labels, str):
+        return index._named(labels, argument)
+    if isinstance(labels, Sequence) and any(isinstance(one, str) for one in labels):
+        return index._label_texts().find(labels, argument)
     array = _arrays.as_array(labels, argument)
     if array.ndim not in (1, 2):
         raise ValueError(f"{argument} must be (L,) or (N, L) bool, or (M,) or (N, M) label ids, got {array.shape}")
@@ -139,14 +150,4 @@ def _masks(index: IndexFacts, labels: object, argument: str) -> Mask:
         array = array.astype(np.int64)  # what NumPy makes of an empty list
     if array.dtype.kind not in "iu":
         raise TypeError(f"{argument} must hold bool, label ids or names, got {array.dtype}")
-    return _mask_of_ids(array, index.n_labels, argument)
-
-
-def _mask_of_ids(ids: npt.NDArray[Any], n_labels: int, argument: str) -> Mask:
-    """-1 stands for no label, so that lists of several lengths fit one array."""
-    outside = (ids < -1) | (ids >= n_labels) if ids.dtype.kind == "i" else ids >= n_labels
-    if outside.any():
-        raise ValueError(f"{argument} holds {ids[outside][0]}; expected label ids from 0 to {n_labels - 1}, or -1")
-    masks = np.zeros((*ids.shape[:-1], n_labels + 1), dtype=np.bool_)  # -1 falls into the last place
-    np.put_along_axis(masks, ids.astype(np.int64), True, axis=-1)
-    return masks[..., :n_labels]
+    return _arrays.ids(array, argument, array.shape)

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 _Array = npt.NDArray[Any]
 _Texts = tuple[bytes, npt.NDArray[np.int64]] | None
+_LabelSets = tuple[_Texts, npt.NDArray[np.int64], npt.NDArray[np.int64]] | None
 
 version: str
 
@@ -43,7 +44,7 @@ def conse(
 
 class CandidateSet: ...
 
-# mask or set, penalty of seen labels, whether scores are dot products
+# set, masks or ids, penalty of seen labels, whether scores are dot products
 _Options = tuple[CandidateSet | _Array | None, float, bool]
 
 class Index:
@@ -59,6 +60,7 @@ class Index:
         class_ids: _Texts,
         label_names: _Texts,
         label_ids: _Texts,
+        label_sets: _LabelSets,
         normalize_classes: bool,
         compact: bool,
         missing_classes: str,
@@ -77,7 +79,7 @@ class Index:
     def rank(
         self,
         probabilities: _Array,
-        top_t: int,
+        top_t: list[int],
         scores: _Array,
         indices: _Array,
         n_threads: int,
@@ -90,7 +92,7 @@ class Index:
     def rank_logits(
         self,
         logits: _Array,
-        top_t: int,
+        top_t: list[int],
         temperature: float,
         scores: _Array,
         indices: _Array,
@@ -101,9 +103,22 @@ class Index:
     def rank_pairs(
         self, classes: _Array, weights: _Array, scores: _Array, indices: _Array, n_threads: int, options: _Options, /
     ) -> None: ...
+    def score_of(
+        self,
+        probabilities: _Array,
+        top_t: int,
+        pairs: _Array,
+        scores: _Array,
+        n_threads: int,
+        options: _Options,
+        /,
+    ) -> None: ...
     def embed(self, probabilities: _Array, top_t: int, out: _Array, n_threads: int, /) -> None: ...
     def info(self) -> dict[str, Any]: ...
-    def plan(self, top_t: int, k: int, n_images: int, /) -> tuple[str, bool, float, str]: ...
+    def plan(
+        self, top_t: int, k: int, n_images: int, candidates: CandidateSet | None, /
+    ) -> tuple[str, bool, float, str]: ...
     def has_texts(self, which: str, /) -> bool: ...
     def text(self, which: str, i: int, /) -> str: ...
+    def label_set(self, place: int, /) -> npt.NDArray[np.int32]: ...
     def label_class(self) -> npt.NDArray[np.int32]: ...

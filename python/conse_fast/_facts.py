@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conse_fast import _arrays, _core
+from conse_fast import _core
+from conse_fast._label_texts import LabelTexts
 from conse_fast._names import Names
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class IndexFacts:
     _path: str | None
     _info: dict[str, Any]
     _names: dict[str, Names]
-    _places: tuple[dict[str, list[int]], dict[str, list[int]]] | None
+    _places: LabelTexts | None
 
     @classmethod
     def _of(cls, core: _core.Index, path: str | None) -> Self:
@@ -111,15 +112,10 @@ class IndexFacts:
         """Ids of the labels, such as wnids, or None."""
         return self._texts("label_ids")
 
-    def _label_places(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-        """The labels of each id string and of each name; read once."""
+    def _label_texts(self) -> LabelTexts:
+        """Where labels of an id or name stand; read once."""
         if self._places is None:
-            by_id: dict[str, list[int]] = {}
-            by_name: dict[str, list[int]] = {}
-            for texts, places in ((self.label_ids, by_id), (self.label_names, by_name)):
-                for label, text in enumerate(texts or ()):
-                    places.setdefault(text, []).append(label)
-            self._places = by_id, by_name
+            self._places = LabelTexts(self.label_ids, self.label_names)
         return self._places
 
     def _texts(self, which: str) -> Names | None:
@@ -130,21 +126,6 @@ class IndexFacts:
     def label_class(self) -> npt.NDArray[np.int32]:
         """(L,) class id of each label, -1 for an unseen one; read-only."""
         return self._handle.label_class()
-
-    def plan(self, top_t: int | None = 10, k: int = 10, n_images: int = 1024) -> Plan:
-        """How `rank` would go about it. The scores depend on `Plan.arithmetic` alone, which k does not change.
-
-        Args:
-            top_t: Classes that are kept of each row, or None for all.
-            k: Labels to return.
-            n_images: Rows of a call: many together score all labels at less cost than one by one.
-
-        Raises:
-            TypeError: top_t, k or n_images is no whole number.
-            ValueError: top_t, k or n_images is less than 1.
-        """
-        terms = _arrays.terms(top_t, self.n_classes)
-        return Plan(*self._handle.plan(terms, _arrays.count(k, "k"), _arrays.count(n_images, "n_images")))
 
     def info(self) -> dict[str, Any]:
         """What the index holds, as a dictionary of plain values."""

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable, Literal, Union
 
 import numpy as np
 
 from conse_fast import _arrays, _candidates, _core, _paths
-from conse_fast._candidates import Candidates
-from conse_fast._facts import IndexFacts
+from conse_fast._index_labels import IndexLabels, encode_label_sets
 from conse_fast._names import encode
-from conse_fast._ranking import Ranking
+from conse_fast._ranking import BestSeenAndUnseen, Ranking
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from conse_fast._arrays import Array, Pair
+    from conse_fast._candidates import AnyCandidates
     from conse_fast._paths import PathLike
 
-    AnyCandidates = Union[Candidates, npt.ArrayLike, str, Sequence[str], None]
+    TopT = Union[int, None, Sequence[Union[int, None]]]
 
 _MISSING_CLASSES = ("skip", "refill", "raise")
 
 
-class ConseIndex(IndexFacts):
+class ConseIndex(IndexLabels):
     """Label embeddings with everything that can be known before an image arrives.
 
     Made by `build` or `open`; safe to use from several threads. The file (safetensors, ``docs/format.md``) is mapped,
@@ -48,6 +48,7 @@ class ConseIndex(IndexFacts):
         label_ids: Sequence[str] | None = None,
         row_label: npt.ArrayLike | None = None,
         label_class: npt.ArrayLike | None = None,
+        label_sets: Mapping[str, npt.ArrayLike | Sequence[str]] | None = None,
         normalize_classes: bool = True,
         compact: bool = False,
         missing_classes: str = "skip",
@@ -67,6 +68,8 @@ class ConseIndex(IndexFacts):
             row_label: (R,) integers, the label that owns each row: a label may own several, and its score is the
                 largest of theirs, or none, and then it never ranks. None: row r is label r.
             label_class: (L,) integers, the class that a label is, or -1 for an unseen label. None: all unseen.
+            label_sets: Sets of labels to choose candidates by: from a name to (L,) bool, (M,) label ids, or M strings
+                (ids or unique names).
             normalize_classes: Bring class embeddings to unit length (in float64); otherwise their lengths weigh.
             compact: Leave the table of class x label scores out (4 bytes x C x L); somewhat slower.
             missing_classes: What becomes of a class without a vector, a row of zeros, when it is among the ``top_t`` of
@@ -108,6 +111,7 @@ class ConseIndex(IndexFacts):
             n_labels=n_labels,
             row_label=owners,
             label_class=of_labels,
+            label_sets=None if label_sets is None else encode_label_sets(label_sets, label_ids, label_names, n_labels),
             normalize_classes=bool(normalize_classes),
             compact=bool(compact),
             missing_classes=missing_classes,
@@ -148,7 +152,7 @@ class ConseIndex(IndexFacts):
         self,
         probabilities: npt.ArrayLike,
         k: int = 10,
-        top_t: int | None = 10,
+        top_t: TopT = 10,
         *,
         candidates: AnyCandidates = None,
         seen_penalty: float = 0.0,
@@ -162,9 +166,11 @@ class ConseIndex(IndexFacts):
             probabilities: (C,) or (N, C) float16, float32 or float64, non-negative and finite; any strides and byte
                 order, read-only, or anything with ``__array__``. Any weights will do: rows need not sum to 1.
             k: Labels per image; places that stay empty hold -inf and -1.
-            top_t: Kept classes per image; None: all.
-            candidates: The labels that may be returned, for all images or for each: `Candidates`, (L,) or (N, L) bool,
-                (M,) or (N, M) label ids with -1 in unused places, or a str or sequence of str (ids or unique names).
+            top_t: Kept classes per image; None: all. A list of them is selected for once: the results, with the bits of
+                separate calls, stand one after the other.
+            candidates: The labels that may be returned, for all images or for each: `Candidates`, the name of one of
+                `label_sets`, (L,) or (N, L) bool, (M,) or (N, M) label ids with -1 in unused places, or a str or
+                sequence of str (ids or unique names).
             seen_penalty: Calibrated stacking (Chao et al. 2016, arXiv 1605.04253): what the score of a label that is a
                 seen class (`label_class`) is reduced by before scores are compared.
             form: ``"cosine"``, or ``"dot"``: f . label with f as `embed` gives it and the label's embedding of length
@@ -173,8 +179,8 @@ class ConseIndex(IndexFacts):
             out: (scores, indices) to fill, float32 and int64, C-contiguous.
 
         Returns:
-            `Ranking` of scores and label ids, (k,) or (N, k), ordered by (score descending, label id ascending).
-            A row without direction (all zeros) ranks nothing.
+            `Ranking` of scores and label ids, (k,) or (N, k), ordered by (score descending, label id ascending);
+            (T, k) or (T, N, k) for a list of T. A row without direction (all zeros) ranks nothing.
 
         Raises:
             TypeError: A wrong dtype or type.
@@ -185,15 +191,15 @@ class ConseIndex(IndexFacts):
             if found is not None:
                 return Ranking(found[0], found[1], self._names.get("label_names"))
         rows, single = _arrays.rows(probabilities, "probabilities")
-        t = _arrays.terms(top_t, self._info["n_classes"])
+        top_ts, lists = _arrays.term_lists(top_t, self._info["n_classes"])
         what = _candidates.options(self, candidates, seen_penalty, form, len(rows), single)
-        return self._ranked(self._handle.rank, rows, (rows, t), single, k, n_threads, out, what)
+        return self._ranked(self._handle.rank, rows, (rows, top_ts), single, k, n_threads, out, what, lists)
 
     def rank_logits(
         self,
         logits: npt.ArrayLike,
         k: int = 10,
-        top_t: int | None = 10,
+        top_t: TopT = 10,
         *,
         temperature: float = 1.0,
         candidates: AnyCandidates = None,
@@ -207,7 +213,7 @@ class ConseIndex(IndexFacts):
         Args:
             logits: (C,) or (N, C) float16, float32 or float64, finite.
             k: Labels per image.
-            top_t: Kept classes per image; None: all.
+            top_t: Kept classes per image, or a list, as in `rank`; None: all.
             temperature: Larger is flatter; > 0.
             candidates: As in `rank`, as are the two that follow.
             seen_penalty: What seen labels are set back by.
@@ -219,10 +225,11 @@ class ConseIndex(IndexFacts):
             As `rank`, and the same errors.
         """
         rows, single = _arrays.rows(logits, "logits")
-        t = _arrays.terms(top_t, self._info["n_classes"])
+        top_ts, lists = _arrays.term_lists(top_t, self._info["n_classes"])
         heat = _arrays.real(temperature, "temperature")
         what = _candidates.options(self, candidates, seen_penalty, form, len(rows), single)
-        return self._ranked(self._handle.rank_logits, rows, (rows, t, heat), single, k, n_threads, out, what)
+        call = self._handle.rank_logits
+        return self._ranked(call, rows, (rows, top_ts, heat), single, k, n_threads, out, what, lists)
 
     def rank_pairs(
         self,
@@ -262,29 +269,6 @@ class ConseIndex(IndexFacts):
         what = _candidates.options(self, candidates, seen_penalty, form, len(rows), single)
         return self._ranked(self._handle.rank_pairs, rows, (classes, rows), single, k, n_threads, out, what)
 
-    def candidates(self, include: AnyCandidates = None, *, exclude: AnyCandidates = None) -> Candidates:
-        """Labels that rankings may return, prepared once: a call with them looks at none of the others.
-
-        Args:
-            include: (L,) bool, (M,) label ids, a str or a sequence of str (ids or unique names), or other `Candidates`;
-                None: all labels.
-            exclude: The same; None: no label.
-
-        Raises:
-            TypeError: Something else.
-            ValueError: A wrong shape, an id out of range, an unknown name or one of several labels.
-        """
-        return _candidates.prepare(self, include, exclude)
-
-    def find(self, labels: str | Sequence[str]) -> npt.NDArray[np.int64]:
-        """The ids of labels by their id strings or their unique names, (M,) int64; one for a str.
-
-        Raises:
-            TypeError: No str.
-            ValueError: No label is called so, or several are; the message lists them.
-        """
-        return _candidates.find(self, labels, "labels")
-
     def _ranked(
         self,
         call: Callable[..., None],
@@ -295,12 +279,88 @@ class ConseIndex(IndexFacts):
         n_threads: int | None,
         out: Pair | None,
         what: _candidates.Options,
+        lists: tuple[int, ...] = (),
     ) -> Ranking:
+        """Calls the core; results stand in so many lists one after the other, or in one."""
         label_names = self._names.get("label_names")
         shape, n = _arrays.shape_of(rows, single, _arrays.count(k, "k")), _arrays.threads(n_threads)
-        scores, indices = _arrays.result_pair(out, ("scores", "indices"), shape, np.float32, (rows,))
+        scores, indices = _arrays.result_pair(out, ("scores", "indices"), (*lists, *shape), np.float32, (rows,))
         call(*arguments, _arrays.as_rows(scores, single), _arrays.as_rows(indices, single), n, what)
         return Ranking(scores, indices, label_names)
+
+    def best_seen_and_unseen(
+        self,
+        probabilities: npt.ArrayLike,
+        top_t: TopT = 10,
+        *,
+        candidates: AnyCandidates = None,
+        form: Literal["cosine", "dot"] = "cosine",
+        n_threads: int | None = None,
+    ) -> BestSeenAndUnseen:
+        """The best label of either kind: the two numbers per image from which the seen-unseen curve follows.
+
+        ``metrics.seen_unseen_curve(**best._asdict(), truth=..., is_seen=...)`` has the accuracies at every penalty.
+
+        Args:
+            probabilities: As in `rank`, as are the others.
+            top_t: Kept classes per image, or a list.
+            candidates: The labels that may be returned, the same for all images.
+            form: ``"cosine"`` or ``"dot"``.
+            n_threads: At most so many threads; None: `conse_fast.max_threads`.
+
+        Returns:
+            `BestSeenAndUnseen` of four arrays, () or (N,) each; (T,) or (T, N) for a list of T.
+
+        Raises:
+            TypeError: As `rank`.
+            ValueError: As `rank`; no label is a seen class, or all are.
+        """
+        kinds = {"seen": self.seen_labels, "unseen": self.unseen_labels}
+        missing = next((kind for kind, labels in kinds.items() if not len(labels)), None)
+        if missing is not None:
+            raise ValueError(f"the index has no {missing} labels; give label_class to ConseIndex.build")
+        allowed = None if candidates is None else self.candidates(candidates)
+        best: list[Any] = []
+        for labels in kinds.values():
+            chosen = labels if allowed is None else labels & allowed
+            ranking = self.rank(probabilities, 1, top_t, candidates=chosen, form=form, n_threads=n_threads)
+            best += [ranking.scores[..., 0], ranking.indices[..., 0]]
+        return BestSeenAndUnseen(*best)
+
+    def score_of(
+        self,
+        probabilities: npt.ArrayLike,
+        pairs: npt.ArrayLike,
+        top_t: int | None = 10,
+        *,
+        seen_penalty: float = 0.0,
+        form: Literal["cosine", "dot"] = "cosine",
+        n_threads: int | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """The scores of given labels for given images, with the bits that `rank` gives them.
+
+        Args:
+            probabilities: As in `rank`, as are the arguments behind ``pairs``.
+            pairs: (M, 2) integers, an image and a label each, in any order; (M,) label ids for a single image (C,).
+            top_t: Kept classes per image; None: all.
+            seen_penalty: What seen labels are set back by.
+            form: ``"cosine"`` or ``"dot"``.
+            n_threads: At most so many threads; None: `conse_fast.max_threads`.
+
+        Returns:
+            (M,) float32; -inf where `rank` would leave the label out: it has no vector, or the image no direction.
+
+        Raises:
+            TypeError: A wrong dtype or type.
+            ValueError: A wrong shape or value, an image or a label that is not there.
+        """
+        rows, single = _arrays.rows(probabilities, "probabilities")
+        t, n = _arrays.terms(top_t, self._info["n_classes"]), _arrays.threads(n_threads)
+        places = _arrays.pairs(pairs, "pairs", single)
+        scores = np.empty(len(places), np.float32)
+        what = _candidates.options(self, None, seen_penalty, form, len(rows), single)
+        self._handle.score_of(rows, t, places, scores, n, what)
+        return scores
 
     def embed(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,3 +64,19 @@ class Ranking(_Arrays):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Ranking, (self.scores, self.indices)
+
+
+class BestSeenAndUnseen(NamedTuple):
+    """The best label of either kind for each image, as `conse_fast.metrics.seen_unseen_curve` takes them.
+
+    Attributes:
+        seen_scores: float32, the best score among the seen labels; -inf where none ranks.
+        seen_labels: int64, the label that has it; -1 where none ranks.
+        unseen_scores: float32, the best score among the unseen labels; -inf where none ranks.
+        unseen_labels: int64, the label that has it; -1 where none ranks.
+    """
+
+    seen_scores: npt.NDArray[np.float32]
+    seen_labels: npt.NDArray[np.int64]
+    unseen_scores: npt.NDArray[np.float32]
+    unseen_labels: npt.NDArray[np.int64]

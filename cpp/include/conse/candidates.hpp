@@ -13,12 +13,16 @@ struct Filter;
 using CandidateSet = std::shared_ptr<const Filter>;
 
 struct RankOptions {
-    /// Null: all labels. Else (rows, n_labels), not 0 where a label may be returned, `mask_stride` bytes from row to
-    /// row; 0: one row for all images.
+    /// The labels that may be returned: one of these three, or all labels.
+    CandidateSet candidates;  // prepared for the same index
+    /// (rows, n_labels), not 0 where a label may be returned, `mask_stride` bytes from row to row; 0: one row for all
+    /// images.
     const std::uint8_t* mask = nullptr;
     std::ptrdiff_t mask_stride = 0;
-    /// Instead of a mask; prepared for the same index.
-    CandidateSet candidates;
+    /// (rows, n_ids) label ids in any order, -1 in unused places, `ids_stride` ids from row to row; 0: one row for all.
+    const std::int64_t* ids = nullptr;
+    std::size_t n_ids = 0;
+    std::ptrdiff_t ids_stride = 0;
 
     /// Calibrated stacking (Chao et al. 2016, arXiv 1605.04253): what the score of a seen label is reduced by before
     /// anything is compared. Any finite number.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "conse/candidates.hpp"
 #include "conse/execution.hpp"
@@ -30,6 +31,16 @@ struct BuildInput {
     const std::int64_t* row_label = nullptr;    // (rows) the label that owns the row; null: row r is label r
     const std::int64_t* label_class = nullptr;  // (n_labels) class id or -1; null: no label is a seen class
     TextView class_names, class_ids, label_names, label_ids;
+    // Named sets of labels: set i holds label_sets[label_set_offsets[i]] to label_sets[label_set_offsets[i + 1] - 1].
+    TextView label_set_names;
+    const std::int64_t* label_set_offsets = nullptr;  // (label_set_names.count + 1), from 0 on
+    const std::int64_t* label_sets = nullptr;         // label ids in any order
+};
+
+/// Label ids as an index holds them, ascending.
+struct LabelIds {
+    const std::int32_t* ids;
+    std::size_t count;
 };
 
 /// What becomes of a class without a vector, a row of zeros, when it is among the top_t of an image.
@@ -74,26 +85,40 @@ class Index {
     /// Ranks rows of probabilities (any non-negative finite weights) by their top_t largest.
     void rank(const MatrixView& probabilities, std::size_t top_t, const RankingView& ranking,
               const Execution& execution = {}, const RankOptions& options = {}) const;
+    /// The same for each T of a list, with selection done once: `ranking` takes (top_t.size(), rows, k).
+    void rank(const MatrixView& probabilities, const std::vector<std::size_t>& top_t, const RankingView& ranking,
+              const Execution& execution = {}, const RankOptions& options = {}) const;
     /// Softmax of the top_t largest logits at this temperature; only those are exponentiated.
     void rank_logits(const MatrixView& logits, std::size_t top_t, double temperature, const RankingView& ranking,
                      const Execution& execution = {}, const RankOptions& options = {}) const;
+    void rank_logits(const MatrixView& logits, const std::vector<std::size_t>& top_t, double temperature,
+                     const RankingView& ranking, const Execution& execution = {},
+                     const RankOptions& options = {}) const;
     /// (class id, weight) pairs, when the model has its own top-k: both (rows, T); `classes` is C-contiguous.
     void rank_pairs(const std::int64_t* classes, const MatrixView& weights, const RankingView& ranking,
                     const Execution& execution = {}, const RankOptions& options = {}) const;
     /// Candidates for any number of calls: a mask costs a look at every label, and these do not. `mask` has n_labels
     /// bytes, not 0 where a label may be returned; null: all labels.
     CandidateSet prepare(const std::uint8_t* mask) const;
+    CandidateSet prepare(const LabelIds& labels) const;
+    /// The scores of `count` pairs of a row and a label, with the bits that ranking gives them; -infinity where it
+    /// would leave the label out. `options` say the form and the penalty.
+    void score_of(const MatrixView& probabilities, std::size_t top_t, const std::int64_t* pairs, std::size_t count,
+                  float* scores, const Execution& execution = {}, const RankOptions& options = {}) const;
     /// f of each row, (rows, dimension) float32, not normalised.
     void embed(const MatrixView& probabilities, std::size_t top_t, float* f, const Execution& execution = {}) const;
 
     IndexInfo info() const;
     /// For calls of so many images: many together score all labels at less cost than one by one.
-    Plan plan(std::size_t top_t, std::size_t k, std::size_t n_images = 1024) const;
+    Plan plan(std::size_t top_t, std::size_t k, std::size_t n_images = 1024, const CandidateSet& candidates = {}) const;
     const std::int32_t* label_class() const;  // (n_labels)
     TextView class_names() const;
     TextView class_ids() const;
     TextView label_names() const;
     TextView label_ids() const;
+    TextView label_set_names() const;
+    /// Of the set in this place among the names; throws FormatError when its offsets do not lie within the file.
+    LabelIds label_set(std::size_t place) const;
     std::string_view bytes() const;  // the file's image
 
   private:

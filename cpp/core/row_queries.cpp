@@ -1,0 +1,199 @@
+#include "core/row_queries.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "core/arguments.hpp"
+#include "core/dtype.hpp"
+#include "core/kept_rows.hpp"
+#include "core/missing_classes.hpp"
+#include "core/select.hpp"
+
+namespace conse {
+namespace {
+
+template <class Element>
+using ValueOf = typename Selector<Element>::Value;
+
+// Asks for row r while something else is computed: a row is about one page, and the hardware's own prefetching stops at
+// page borders.
+void prefetch_row(const MatrixView& x, std::size_t r) {
+    constexpr std::size_t kLine = 64, kMost = 8192;
+    if (r >= x.rows || !x.has_contiguous_rows()) return;
+    const char* row = static_cast<const char*>(x.row(r));
+    const std::size_t n_bytes = std::min(kMost, x.columns * size_of(x.dtype));
+    for (std::size_t i = 0; i < n_bytes; i += kLine) __builtin_prefetch(row + i);
+}
+
+// A classifier's output for every class.
+template <class Element>
+class ClassifierRows : public RowQueries {
+  public:
+    ClassifierRows(const ClassEmbeddings& classes, const MatrixView& x, Domain domain, const char* argument)
+        : RowQueries(x.rows), classes_(classes), x_(x), domain_(domain), argument_(argument) {}
+
+    std::size_t keep_for(const TopTs& top_t) override {
+        std::size_t most = 0;
+        for (const std::size_t t : top_t) most = std::max(most, n_kept(t));
+        kept_.reset(x_.rows, most);
+        return kept_.n_slots();
+    }
+
+    void keep(const KernelTable& kernels, Range rows) override {
+        for (std::size_t r = rows.begin; r < rows.end; ++r) kept_.set(r, select(kernels, r, kept_.most()));
+    }
+
+  protected:
+    // Classes that selection lists.
+    virtual std::size_t n_kept(std::size_t top_t) const = 0;
+
+    bool has_kept() const { return kept_.n_slots() > 0; }
+
+    // Row r as selection sees it: missing classes may have to give their places to the next ones.
+    MatrixView seen_row(std::size_t r) const {
+        thread_local std::vector<Element> scratch;
+        return without_missing(x_, r, classes_, domain_ == Domain::finite, scratch);
+    }
+
+    // The n largest of row r, while the next row is on its way.
+    const std::vector<Entry<ValueOf<Element>>>& select(const KernelTable& kernels, std::size_t r, std::size_t n) const {
+        thread_local Selector<Element> selector;
+        const Element* row = contiguous_row(seen_row(r), r, selector.gathered);
+        const auto& kept = selector.select_terms(kernels, row, x_.columns, n, domain_, argument_, r);
+        prefetch_row(x_, r + 1);
+        return kept;
+    }
+
+    const auto& listed(const KernelTable& kernels, std::size_t r, std::size_t top_t) const {
+        return has_kept() ? kept_.of_row(r, n_kept(top_t)) : select(kernels, r, n_kept(top_t));
+    }
+
+    const ClassEmbeddings& classes_;
+    const MatrixView x_;
+
+  private:
+    const Domain domain_;
+    const char* const argument_;
+    KeptRows<ValueOf<Element>> kept_;
+};
+
+template <class Element>
+class ProbabilityRows : public ClassifierRows<Element> {
+  public:
+    ProbabilityRows(const ClassEmbeddings& classes, const MatrixView& probabilities)
+        : ClassifierRows<Element>(classes, probabilities, Domain::weights, "probabilities") {}
+
+    void fill(const KernelTable& kernels, std::size_t r, std::size_t top_t, Query& query) const override {
+        const auto& kept = this->listed(kernels, r, top_t);
+        if (!combines_all(this->classes_, top_t)) return query.set_weights(kept);
+        thread_local std::vector<Element> gathered;
+        query.set_all_weights(kept, contiguous_row(this->seen_row(r), r, gathered), this->x_.columns);
+    }
+
+  protected:
+    // Where f is combined of all classes, the row itself is read for those behind the first.
+    std::size_t n_kept(std::size_t top_t) const override {
+        return combines_all(this->classes_, top_t) ? kBoundTerms : std::min(top_t, this->x_.columns);
+    }
+};
+
+template <class Element>
+class LogitRows : public ClassifierRows<Element> {
+  public:
+    LogitRows(const ClassEmbeddings& classes, const MatrixView& logits, double temperature)
+        : ClassifierRows<Element>(classes, logits, Domain::finite, "logits"), temperature_(temperature) {}
+
+    void fill(const KernelTable& kernels, std::size_t r, std::size_t top_t, Query& query) const override {
+        query.set_logits(this->listed(kernels, r, top_t), temperature_);
+    }
+
+  protected:
+    // No more than there are: the lowest logits would have a weight, if a small one.
+    std::size_t n_kept(std::size_t top_t) const override {
+        return std::min(top_t, std::max<std::size_t>(1, this->x_.columns - this->classes_.n_refilled));
+    }
+
+  private:
+    const double temperature_;
+};
+
+template <class Element>
+class PairRows : public RowQueries {
+  public:
+    PairRows(std::size_t n_classes, const std::int64_t* ids, const MatrixView& weights)
+        : RowQueries(weights.rows), n_classes_(static_cast<std::int64_t>(n_classes)), ids_(ids), weights_(weights) {}
+
+    void fill(const KernelTable&, std::size_t r, std::size_t, Query& query) const override {
+        thread_local std::vector<Entry<ValueOf<Element>>> pairs;
+        read(r, pairs);
+        const auto by_class = [](const auto& a, const auto& b) { return a.id < b.id; };
+        std::sort(pairs.begin(), pairs.end(), by_class);
+        for (std::size_t t = 1; t < pairs.size(); ++t) {
+            if (pairs[t].id != pairs[t - 1].id) continue;
+            invalid_argument("indices[", r, "] holds class ", pairs[t].id,
+                             " twice; add the weights of a repeated class up first");
+        }
+        // The order in which selection would have found them.
+        std::sort(pairs.begin(), pairs.end(), RanksBefore());
+        sort_rest_by_id(pairs, kBoundTerms);
+        query.set_weights(pairs);
+    }
+
+    // There is one T, and nothing to select.
+    std::size_t keep_for(const TopTs&) override { return n_rows(); }
+    void keep(const KernelTable&, Range) override {}
+
+  private:
+    void read(std::size_t r, std::vector<Entry<ValueOf<Element>>>& pairs) const {
+        thread_local Selector<Element> selector;
+        const Element* row = contiguous_row(weights_, r, selector.gathered);
+        pairs.clear();
+        for (std::size_t t = 0; t < weights_.columns; ++t) {
+            const std::int64_t class_id = ids_[r * weights_.columns + t];
+            if (class_id < 0 || class_id >= n_classes_) {
+                invalid_argument("indices[", r, "] holds ", class_id, " at column ", t,
+                                 "; expected class ids from 0 to ", n_classes_ - 1);
+            }
+            const auto weight = value_of(row[t]);
+            if (!(std::isfinite(weight) && weight >= 0)) {
+                invalid_argument("weights[", r, "] holds ", word_for(weight), " at column ", t,
+                                 "; expected finite numbers >= 0");
+            }
+            pairs.push_back({weight, static_cast<std::int32_t>(class_id)});
+        }
+    }
+
+    const std::int64_t n_classes_;
+    const std::int64_t* const ids_;
+    const MatrixView weights_;
+};
+
+template <template <class> class Rows, class... Arguments>
+std::unique_ptr<RowQueries> make_rows(DType dtype, const Arguments&... arguments) {
+    std::unique_ptr<RowQueries> rows;
+    visit_dtype(dtype, [&](auto element) { rows = std::make_unique<Rows<decltype(element)>>(arguments...); });
+    return rows;
+}
+
+}  // namespace
+
+std::unique_ptr<RowQueries> probability_rows(const ClassEmbeddings& classes, const MatrixView& probabilities) {
+    require_class_columns("probabilities", probabilities, classes.n_classes);
+    return make_rows<ProbabilityRows>(probabilities.dtype, classes, probabilities);
+}
+
+std::unique_ptr<RowQueries> logit_rows(const ClassEmbeddings& classes, const MatrixView& logits, double temperature) {
+    require_class_columns("logits", logits, classes.n_classes);
+    if (!(std::isfinite(temperature) && temperature > 0)) {
+        invalid_argument("temperature must be a finite number > 0, got ", temperature);
+    }
+    return make_rows<LogitRows>(logits.dtype, classes, logits, temperature);
+}
+
+std::unique_ptr<RowQueries> pair_rows(std::size_t n_classes, const std::int64_t* ids, const MatrixView& weights) {
+    if (weights.columns < 1) invalid_argument("weights needs at least one column");
+    return make_rows<PairRows>(weights.dtype, n_classes, ids, weights);
+}
+
+}  // namespace conse

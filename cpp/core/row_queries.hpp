@@ -1,0 +1,70 @@
+// What a call hands over, rows of probabilities, of logits, or pairs of classes and weights, as queries.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "conse/matrix_view.hpp"
+#include "core/directions.hpp"
+#include "core/query.hpp"
+
+namespace conse {
+
+/// One T, or several for which selection is done once.
+struct TopTs {
+    const std::size_t* values;
+    std::size_t count;
+
+    const std::size_t* begin() const { return values; }
+    const std::size_t* end() const { return values + count; }
+};
+
+/// Rows of one element type. All but keep_for() may be called from any thread.
+class RowQueries {
+  public:
+    explicit RowQueries(std::size_t n_rows) : n_rows_(n_rows) {}
+    virtual ~RowQueries() = default;
+
+    std::size_t n_rows() const { return n_rows_; }
+
+    /// Sets up the query of a row for a T, not yet combined.
+    virtual void fill(const KernelTable& kernels, std::size_t row, std::size_t top_t, Query& query) const = 0;
+
+    /// From now on fill() is asked for these T, row by row and T by T, of stretches that keep() has prepared; each
+    /// begins at a multiple of their length, which is returned.
+    virtual std::size_t keep_for(const TopTs& top_t) = 0;
+    /// Selects for all T in a part of a stretch.
+    virtual void keep(const KernelTable& kernels, Range rows) = 0;
+
+  private:
+    const std::size_t n_rows_;
+};
+
+/// Rows of any non-negative finite weights, one column per class.
+std::unique_ptr<RowQueries> probability_rows(const ClassEmbeddings& classes, const MatrixView& probabilities);
+/// Rows of finite numbers, one column per class, of which exp((logit - largest) / temperature) are the weights.
+std::unique_ptr<RowQueries> logit_rows(const ClassEmbeddings& classes, const MatrixView& logits, double temperature);
+/// `ids` of classes are (weights.rows, weights.columns), C-contiguous; T is the number of columns.
+std::unique_ptr<RowQueries> pair_rows(std::size_t n_classes, const std::int64_t* ids, const MatrixView& weights);
+
+/// Calls use(r, query) for each row of a range, with the query combined.
+template <class Use>
+void for_each_query(const KernelTable& kernels, const RowQueries& rows, Range range, std::size_t top_t,
+                    const ClassEmbeddings& classes, const Use& use) {
+    thread_local std::array<Query, Query::kAtOnce> queries;
+    for (std::size_t begin = range.begin; begin < range.end; begin += Query::kAtOnce) {
+        const std::size_t count = std::min(Query::kAtOnce, range.end - begin);
+        for (std::size_t i = 0; i < count; ++i) rows.fill(kernels, begin + i, top_t, queries[i]);
+        Query::combine(kernels, classes, queries.data(), count);
+        for (std::size_t i = 0; i < count; ++i) use(begin + i, queries[i]);
+    }
+}
+
+/// Microseconds that selection and combination take per row; only the sharing of work over threads uses it.
+inline double query_microseconds(std::size_t n_columns, std::size_t top_t, std::size_t dimension) {
+    return 0.5 + 0.0005 * static_cast<double>(n_columns) + 0.0001 * static_cast<double>(top_t * dimension);
+}
+
+}  // namespace conse
