@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from conse_fast import evaluation
 
 from .photos import KS, N_SEEN, TOP_T, Labels, Photos
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-import reference  # noqa: E402
+import reference
 
 ROWS = 200
 NEAR = 2e-6

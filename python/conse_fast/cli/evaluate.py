@@ -54,9 +54,9 @@ Examples:
     "--label-set",
     "label_sets",
     multiple=True,
-    metavar="NAME=FILE",
-    show_default="unseen labels, all labels",
-    help="Rank the labels of this file, an id or a unique name per line. Can be given several times.",
+    metavar="NAME[=FILE]",
+    show_default="all sets of INDEX; if it has none, its unseen and all labels",
+    help="Rank the labels of this set of INDEX, or of FILE, an id or a unique name per line. Repeatable.",
 )
 @click.option("--plus-seen", is_flag=True, help="Each label set once more with the seen labels added.")
 @click.option(
@@ -154,7 +154,7 @@ def evaluate(
         evaluator = new_evaluator(
             opened,
             true.is_multi_label,
-            label_sets=_read_sets(label_sets),
+            label_sets=_read_sets(label_sets, opened),
             plus_seen=plus_seen,
             hierarchy=None if hierarchy is None else _read_hierarchy(hierarchy, opened),
             ties=_TIES[ties],
@@ -197,15 +197,19 @@ def run(evaluator: Any, rows: RowsFile, truth: Truth, has_intervals: bool) -> Ev
     return found
 
 
-def _read_sets(given: Sequence[str]) -> dict[str, list[str]] | None:
-    sets: dict[str, list[str]] = {}
+def _read_sets(given: Sequence[str], index: ConseIndex) -> dict[str, Any] | None:
+    sets: dict[str, Any] = {}
     for each in given:
         name, equals, path = each.partition("=")
-        if not (name and equals and path):
-            raise click.UsageError(f"--label-set must be NAME=FILE, got {each!r}", click.get_current_context())
         if name in sets:
-            raise click.UsageError(f"--label-set {name!r} is there twice", click.get_current_context())
-        sets[name] = read_lines(path)
+            raise click.UsageError(f"--label-set {name!r} is given twice", click.get_current_context())
+        if equals:
+            sets[name] = read_lines(path)
+        elif name in index.label_sets:
+            sets[name] = index.label_sets[name]
+        else:
+            held = ", ".join(index.label_sets) or "none"
+            raise CliError(f"the index has no label set {name!r} (it holds {held}); give --label-set NAME=FILE")
     return sets or None
 
 

@@ -112,10 +112,10 @@ def join_names(lists: list[NameList]) -> NameList:
 
 
 def read_lines(path: str) -> list[str]:
-    """The lines of a UTF-8 text file.
+    """The lines of a UTF-8 text file, with or without a byte-order mark.
 
     Raises:
-        CliError: Not UTF-8.
+        CliError: Not UTF-8; the message names the line.
         OSError: The file is missing or cannot be read.
     """
     data = Path(path).read_bytes()

@@ -98,13 +98,14 @@ def _texts(path: str, column: str | None) -> tuple[list[str], int]:
 def _ids_of(path: str, texts: Sequence[str], first_line: int, index: ConseIndex) -> npt.NDArray[np.int64]:
     if index.label_ids is None and index.label_names is None:
         raise CliError(f"{path} holds text, but the index has no label names or ids; give an .npy of label ids")
-    by_id, by_name = index._label_places()
-    ids = np.empty(len(texts), dtype=np.int64)
+    known = index._label_texts()
+    ids = np.full(len(texts), -1, dtype=np.int64)
     for i, text in enumerate(texts):
-        places = by_id.get(text) or by_name.get(text) or [-1]
-        if len(places) > 1:
-            raise CliError(f"{path}: line {first_line + i}: {len(places)} labels are called {text!r}; give their ids")
-        ids[i] = places[0]
+        if text in known:
+            try:
+                ids[i] = known.find(text, f"{path}: line {first_line + i}")[0]
+            except ValueError as error:
+                raise CliError(str(error)) from error
     if len(ids) and (ids < 0).all():
-        raise CliError(f"{path}: no label of the index is called {texts[0]!r}, nor as any other line says")
+        raise CliError(f"{path}: no label of the index is called {texts[0]!r}, or as any other line says")
     return ids

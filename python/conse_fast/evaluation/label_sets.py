@@ -54,14 +54,12 @@ def choose(index: ConseIndex, wanted: Mapping[str, Any] | None, plus_seen: bool)
     """
     if wanted is not None and not isinstance(wanted, Mapping):
         raise TypeError(f"label_sets must be a mapping from names to labels, got {type(wanted).__name__}")
-    is_seen = index.label_class >= 0
+    is_seen = index.seen_labels.mask
     if plus_seen and not is_seen.any():
-        raise ValueError(
-            "plus_seen needs an index whose labels hold the seen classes; give label_class to ConseIndex.build"
-        )
+        raise ValueError("plus_seen adds seen labels, but the index has none; give label_class to ConseIndex.build")
     prepared = _Prepared(index)
     sets = []
-    for name, labels in (_default(is_seen) if wanted is None else wanted).items():
+    for name, labels in (_default(index) if wanted is None else wanted).items():
         mask = index.candidates(labels).mask
         if not mask.any():
             raise ValueError(f"label_sets[{name!r}] holds no label; expected at least one")
@@ -87,9 +85,12 @@ class _Prepared:
         return self._known[key]
 
 
-def _default(is_seen: Mask) -> dict[str, Any]:
-    sets = {"all labels": np.ones(len(is_seen), dtype=np.bool_)}
-    return {"unseen labels": ~is_seen, **sets} if is_seen.any() and not is_seen.all() else sets
+def _default(index: ConseIndex) -> Mapping[str, Any]:
+    if index.label_sets:
+        return index.label_sets
+    n_seen = len(index.seen_labels)
+    unseen = {"unseen labels": index.unseen_labels} if 0 < n_seen < index.n_labels else {}
+    return {**unseen, "all labels": None}
 
 
 def _label_set(name: str, mask: Mask, counted: Mask, is_seen: Mask, prepared: _Prepared) -> LabelSet:

@@ -77,7 +77,7 @@ class MultiLabelEvaluator:
     def __init__(self, index: ConseIndex, label_sets: Sequence[LabelSet], settings: Settings) -> None:
         """Nothing counted yet; `conse_fast.evaluate` describes the arguments."""
         self._index, self._settings = index, settings
-        self._is_seen = index.label_class >= 0
+        self._is_seen = index.seen_labels.mask
         self._n_images = 0
         self._cells = {
             each: [[_Cell(each, t, settings, protocol) for protocol in PROTOCOLS] for t in settings.top_t]

@@ -83,13 +83,10 @@ class Settings:
 
     def rank(self, index: ConseIndex, rows: Array, k: int, candidates: Candidates) -> Pair:
         """Scores and label ids for each T: (len(top_t), N, k) each."""
-        options: dict[str, Any] = {"candidates": candidates, "form": self.form, "n_threads": self.n_threads}
+        options: Any = {"candidates": candidates, "form": self.form, "n_threads": self.n_threads}
         if self.temperature is None:
-            found = [index.rank(rows, k, t, **options) for t in self.top_t]
-        else:
-            found = [index.rank_logits(rows, k, t, temperature=self.temperature, **options) for t in self.top_t]
-        scores, indices = zip(*found)
-        return np.stack(scores), np.stack(indices)
+            return index.rank(rows, k, self.top_t, **options)
+        return index.rank_logits(rows, k, self.top_t, temperature=self.temperature, **options)
 
     def as_dict(self) -> dict[str, Any]:
         """All but the threads, which change no figure, as plain values for JSON."""

@@ -88,7 +88,7 @@ class SingleLabelEvaluator:
             )
         self._index, self._settings = index, settings
         self._has_hierarchy = hierarchy is not None
-        self._is_seen = index.label_class >= 0
+        self._is_seen = index.seen_labels.mask
         self._cells = {each: [_Cell(each, t, settings, hierarchy) for t in settings.top_t] for each in label_sets}
         self._n_of_label = np.zeros(index.n_labels + 1, dtype=np.int64)  # the last place: images of no known label
 
