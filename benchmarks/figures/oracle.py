@@ -30,17 +30,21 @@ class Comparison:
 
     Attributes:
         n_figures: hit@k and hp@k, as counts.
-        differing: their keys, with both counts.
+        differing: those whose counts are not equal.
         n_images: images and rankings: one for each image, label set and T.
         n_near: of these, where another label scores within 2e-6 of the true one without being equal.
-        area: the largest difference of an AUSUC.
+        n_curves: seen-unseen curves.
+        area: the largest difference of an AUSUC; margins of images that are nearly equal may change places.
+        at_zero: the largest difference of an accuracy without calibration.
     """
 
     n_figures: int
-    differing: list[tuple[object, ...]]
+    differing: list[evaluation.Figure]
     n_images: int
     n_near: int
+    n_curves: int
     area: float
+    at_zero: float
 
 
 def scores_by_chunk(labels: Labels, embedding: str, photos: Photos, top_t: int) -> Iterator[tuple[slice, np.ndarray]]:
@@ -101,24 +105,74 @@ class Counts:
             )
             self.near[key] = self.near.get(key, 0) + correct
 
+    def of(self, figure: evaluation.Figure) -> int:
+        """The count behind a figure."""
+        counts = self.hits if figure.metric == "hit" else self.near
+        return counts[figure.label_set, figure.top_t, figure.k]
+
+
+class Margins:
+    """The best seen and unseen label of each image, by label set and T."""
+
+    def __init__(self, photos: Photos) -> None:
+        self.photos = photos
+        self.best: dict[tuple[str, int], list[tuple[np.ndarray, ...]]] = {}
+
+    def add(self, name: str, top_t: int, unseen: np.ndarray, images: np.ndarray, scores: np.ndarray) -> None:
+        """``unseen`` is the mask of the set's unseen labels; the seen ones are all in it."""
+        truth = self.photos.truth[images]
+        others = np.where(unseen, scores, -np.inf)
+        margin = scores[:, :N_SEEN].max(axis=1) - others.max(axis=1)
+        hit = np.where(truth < N_SEEN, scores[:, :N_SEEN].argmax(axis=1), others.argmax(axis=1)) == truth
+        self.best.setdefault((name, top_t), []).append((margin, hit, truth))
+
+    def area_and_accuracies(self, key: tuple[str, int]) -> tuple[float, float, float]:
+        """AUSUC by the trapezoid rule over every gamma, and both accuracies at gamma 0, averaged over the classes."""
+        margin, hit, truth = (np.concatenate(parts) for parts in zip(*self.best[key]))
+        is_seen = truth < N_SEEN
+        n_images = np.bincount(truth)
+
+        def accuracies(gamma: float) -> tuple[float, float]:
+            right = np.bincount(truth[hit & (is_seen == (margin > gamma))], minlength=len(n_images))
+            shares = right / np.maximum(n_images, 1)
+            seen, unseen = (np.arange(len(n_images)) < N_SEEN) & (n_images > 0), n_images[N_SEEN:] > 0
+            return float(shares[seen].mean()), float(shares[N_SEEN:][unseen].mean())
+
+        points = np.array([accuracies(gamma) for gamma in (-np.inf, *np.unique(margin[hit]))])
+        area = (np.diff(points[:, 1]) * (points[1:, 0] + points[:-1, 0]) / 2).sum()
+        return (float(area), *accuracies(0.0))
+
 
 def compare(labels: Labels, embedding: str, photos: Photos, found: evaluation.Evaluation) -> Comparison:
-    """Every hit@k and hp@k of an evaluation with counts of our own, and every AUSUC."""
-    counts = Counts(labels, photos)
+    """Every hit@k and hp@k of an evaluation with counts of our own, and every seen-unseen curve."""
+    counts, margins = Counts(labels, photos), Margins(photos)
     is_seen = np.arange(len(labels.wnids)) < N_SEEN
     for top_t in TOP_T:
         for rows, scores in scores_by_chunk(labels, embedding, photos, top_t):
+            every = np.arange(len(photos.truth))[rows]
             for name, mask in labels.sets.items():
+                both = name + evaluation.PLUS_SEEN
                 keep = mask[photos.truth[rows]]
-                images = np.arange(len(photos.truth))[rows][keep]
-                counts.add(name, top_t, mask, images, scores[keep])
-                counts.add(name + evaluation.PLUS_SEEN, top_t, mask | is_seen, images, scores[keep])
-    differing = []
+                counts.add(name, top_t, mask, every[keep], scores[keep])
+                counts.add(both, top_t, mask | is_seen, every[keep], scores[keep])
+                keep |= is_seen[photos.truth[rows]]
+                margins.add(both, top_t, mask, every[keep], scores[keep])
+    curves = np.array([_curve_differences(key, margins, found) for key in margins.best])
     figures = [figure for figure in found.figures if figure.metric in ("hit", "hierarchical_precision")]
-    for figure in figures:
-        expected = counts.hits if figure.metric == "hit" else counts.near
-        shares = figure.k if figure.metric == "hierarchical_precision" else 1
-        count = round(figure.value * figure.n_images * shares)
-        if count != expected[figure.label_set, figure.top_t, figure.k]:
-            differing.append((*figure[:4], count, expected[figure.label_set, figure.top_t, figure.k]))
-    return Comparison(len(figures), differing, counts.n_images, counts.n_near, 0.0)
+    differing = [figure for figure in figures if _count(figure) != counts.of(figure)]
+    return Comparison(
+        len(figures), differing, counts.n_images, counts.n_near, len(curves), curves[:, 0].max(), curves[:, 1].max()
+    )
+
+
+def _count(figure: evaluation.Figure) -> int:
+    """Hits, or correct labels among the best k of all images."""
+    places = figure.k if figure.metric == "hierarchical_precision" else 1
+    return round(figure.value * figure.n_images * places)
+
+
+def _curve_differences(key: tuple[str, int], margins: Margins, found: evaluation.Evaluation) -> tuple[float, float]:
+    area, *at_zero = margins.area_and_accuracies(key)
+    names = ("ausuc", "seen_accuracy", "unseen_accuracy")
+    ours = [found.figure(key[0], metric, key[1]).value for metric in names]
+    return abs(ours[0] - area), max(abs(one - other) for one, other in zip(ours[1:], at_zero))

@@ -12,7 +12,7 @@
 | `hit` | flat hit@k | |
 | `class_hit` | hit@k averaged over the classes | |
 | `hierarchical_precision` | hp@k | a hierarchy |
-| `ausuc`, `best_harmonic_mean` | the seen-unseen curve, summed up | seen and unseen labels in the set, and images of both |
+| `ausuc`, `best_harmonic_mean` | the seen-unseen curve, summed up | both kinds of labels in the set, and of images |
 | `best_gamma`, `best_seen_accuracy`, `best_unseen_accuracy` | where that harmonic mean is | likewise |
 | `harmonic_mean`, `seen_accuracy`, `unseen_accuracy` | the same without calibration (gamma = 0) | likewise |
 
@@ -45,7 +45,7 @@ from conse_fast.metrics.generalised import Average
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from conse_fast._index import AnyCandidates
+    from conse_fast._candidates import AnyCandidates
     from conse_fast.metrics._checks import Cutoffs
 
 __all__ = ["PLUS_SEEN", "Curve", "Evaluation", "Figure", "SetFacts", "evaluate", "new_evaluator"]

@@ -37,6 +37,7 @@ class _Cell:
         self.all_scores = AveragePrecision(protocol)
         self.n_pairs = 0
         self.has_absent = False
+        self.is_biased = False
 
     def add(self, scores: Array, places: Array, marks: Marks) -> None:
         """Counts rankings of the whole set; ``places`` and the columns of ``marks`` number its labels from 0."""
@@ -57,6 +58,8 @@ class _Cell:
             interval = self.settings.interval(self.all_scores, n_resamples) if n_resamples else None
             for metric, attribute in (("map", "mean"), ("weighted_map", "weighted_mean")):
                 value, bounds = getattr(found, attribute), ends(interval, attribute)
+                if bounds[0] is not None and bounds[1] is not None and not bounds[0] <= value <= bounds[1]:
+                    bounds, self.is_biased = (None, None), True
                 yield Figure(name, self.top_t, f"{self.protocol}_{metric}", None, value, *bounds, found.n_images)
 
     @property
