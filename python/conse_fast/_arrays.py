@@ -144,6 +144,8 @@ def label_matrix(x: object, argument: str) -> Array:
 def ids(x: object, argument: str, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
     """Integers of this shape as C-contiguous int64."""
     array = as_array(x, argument)
+    if array.size == 0 and array.dtype.kind == "f":
+        array = array.astype(np.int64)  # what NumPy makes of an empty list
     if array.dtype.kind not in "iu":
         raise TypeError(f"{argument} must hold integers, got {array.dtype}")
     if array.shape != shape:

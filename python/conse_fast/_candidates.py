@@ -146,8 +146,6 @@ def _labels(index: IndexLabels, labels: object, argument: str) -> Candidates | n
                 f"{argument} is a mask of {array.shape[-1]} labels; expected {index.n_labels}, one bool per label"
             )
         return array
-    if array.size == 0 and array.dtype.kind == "f":
-        array = array.astype(np.int64)  # what NumPy makes of an empty list
-    if array.dtype.kind not in "iu":
+    if array.dtype.kind not in "iu" and array.size > 0:
         raise TypeError(f"{argument} must hold bool, label ids or names, got {array.dtype}")
     return _arrays.ids(array, argument, array.shape)

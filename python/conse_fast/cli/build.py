@@ -11,10 +11,12 @@ import numpy as np
 
 from conse_fast import ConseIndex, WordVectors
 from conse_fast._array_files import split_source
+from conse_fast._label_texts import LabelTexts
 from conse_fast.cli.errors import CliError
+from conse_fast.cli.label_lists import label_set_files, read_label_sets, skip_unknown_option
 from conse_fast.cli.options import n_threads_option
 from conse_fast.cli.outputs import check_outputs, is_special
-from conse_fast.cli.sides import Side, embed_names, open_side
+from conse_fast.cli.sides import Side, embed_names, match_classes, open_side
 from conse_fast.cli.terminal import ProgressBar, bytes_text, console, seconds_text
 from conse_fast.cli.vocabulary import Vocabulary, per_synonym_option, report_option, vocabulary_options
 
@@ -39,6 +41,20 @@ Examples:
 @click.option(
     "--row-label", metavar="FILE.npy", help="The label that owns each row of LABELS, where labels own several."
 )
+@click.option(
+    "--label-class",
+    metavar="id|name|FILE.npy",
+    help="Which labels are seen classes: those whose id or name is that of a class, or the class id (or -1) of each "
+    "label in a file. [default: none]",
+)
+@click.option(
+    "--label-set",
+    "label_sets",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Keep a named set of labels, for --candidates: FILE lists an id or a unique name per line. Repeatable.",
+)
+@skip_unknown_option
 @click.option(
     "--missing-classes",
     type=click.Choice(("skip", "refill", "raise")),
@@ -66,6 +82,9 @@ def build(
     label_names: str | None,
     skip_header: bool,
     row_label: str | None,
+    label_class: str | None,
+    label_sets: tuple[str, ...],
+    skip_unknown: bool,
     missing_classes: str,
     compact: bool,
     keep_class_lengths: bool,
@@ -88,6 +107,7 @@ def build(
     vocabulary.require_vectors(click.get_current_context())
     named = (class_names, label_names, row_label)
     inputs = [split_source(classes)[0], split_source(labels)[0], *(name for name in named if name), *vocabulary.files]
+    inputs += label_set_files(label_sets)
     check_outputs([output, report], inputs)
     if is_special(output):
         raise CliError(f"{output} is no regular file; an index cannot be written to it")
@@ -95,6 +115,8 @@ def build(
     of_classes = open_side(classes, "class", class_names, None, skip_header, vocabulary)
     of_labels = open_side(labels, "label", label_names, row_label, skip_header, vocabulary)
     of_classes, of_labels, vectors = embed_names(of_classes, of_labels, vocabulary, per_synonym)
+    texts = LabelTexts(of_labels.names.ids, of_labels.names.names)
+    sets = read_label_sets(label_sets, texts, skip_unknown=skip_unknown)
     with ProgressBar("building") as progress:
         index = ConseIndex.build(
             of_classes.complete(),
@@ -104,6 +126,8 @@ def build(
             label_names=of_labels.names.names,
             label_ids=of_labels.names.ids,
             row_label=of_labels.row_label,
+            label_class=None if label_class is None else match_classes(label_class, of_classes, of_labels),
+            label_sets=sets,
             normalize_classes=not keep_class_lengths,
             compact=compact,
             missing_classes=missing_classes,

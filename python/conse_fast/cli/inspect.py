@@ -63,6 +63,8 @@ def _facts(facts: dict[str, Any], index: ConseIndex) -> list[tuple[str, str]]:
         ("class vectors", f"{facts['n_classes']:,} of {facts['dimension']} dimensions, {lengths}"),
         ("missing", _MISSING_CLASSES[facts["missing_classes"]]),
         ("labels", f"{facts['n_labels']:,}{_texts(facts, 'label')}"),
+        ("seen labels", f"{facts['n_seen_labels']:,} labels are seen classes"),
+        ("label sets", ", ".join(f"{name} ({size:,})" for name, size in facts["label_sets"].items()) or "none"),
         ("label vectors", f"{facts['n_rows']:,} of {facts['dimension']} dimensions; labels without one never rank"),
         ("blocks", f"{facts['n_blocks']:,} of {facts['block_rows']} label vectors"),
         ("scored blocks", f"{facts['scored_fraction']:.1%} for the ten best labels, as measured when it was built"),

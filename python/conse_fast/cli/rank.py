@@ -6,13 +6,14 @@ import math
 import sys
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import click
 
 from conse_fast import ConseIndex
 from conse_fast.cli.errors import CliError
 from conse_fast.cli.inputs import RowsFile
+from conse_fast.cli.label_lists import candidate_options, chosen_candidates
 from conse_fast.cli.options import n_threads_option, top_t_option
 from conse_fast.cli.outputs import check_output, is_special
 from conse_fast.cli.ranking import Ranker, rank_rows
@@ -35,7 +36,8 @@ Formats:
 Examples:
   conse-fast rank index.safetensors probabilities.npy | head
   conse-fast rank index.safetensors probabilities.npy -o ranking.npz --k 100
-  conse-fast rank index.safetensors logits.npy --logits -o ranking.jsonl"""
+  conse-fast rank index.safetensors logits.npy --logits -o ranking.jsonl
+  conse-fast rank index.safetensors probabilities.npy --candidates birds.txt"""
 )
 @click.argument("index")
 @click.argument("probabilities")
@@ -65,6 +67,7 @@ Examples:
     metavar="NUMBER",
     help="Divide the logits by this number; larger is flatter. [default: 1]",
 )
+@candidate_options
 @n_threads_option
 def rank(
     index: str,
@@ -75,6 +78,11 @@ def rank(
     top_t: int | None,
     logits: bool,
     temperature: float | None,
+    candidates: tuple[str, ...],
+    exclude: tuple[str, ...],
+    skip_unknown: bool,
+    seen_penalty: float,
+    score_form: Literal["cosine", "dot"],
     n_threads: int | None,
 ) -> None:
     """Rank the labels of INDEX for each image in PROBABILITIES.
@@ -88,13 +96,15 @@ def rank(
     form = _form(format_, output)
     to_file = output != STANDARD_OUTPUT
     if to_file:
-        check_output(output, (index, probabilities))
+        check_output(output, (index, probabilities, *candidates, *exclude))
     elif sys.stdout is None:
         raise CliError("standard output is closed; give -o FILE")
     started = time.monotonic()
     rows = RowsFile(probabilities)
     with ConseIndex.open(index) as opened:
-        ranker = Ranker(opened, min(k, opened.n_labels), top_t, heat, n_threads)
+        allowed = chosen_candidates(opened, candidates, exclude, skip_unknown=skip_unknown)
+        most = opened.n_labels if allowed is None else len(allowed)
+        ranker = Ranker(opened, min(k, most), top_t, heat, n_threads, allowed, seen_penalty, score_form)
         shape = (rows.n_rows, ranker.k)
         # A bar between the lines of a terminal would disturb them.
         wanted = to_file or not sys.stdout.isatty()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal
 
-from conse_fast import ConseIndex, Ranking
+from conse_fast import Candidates, ConseIndex, Ranking
 from conse_fast._arrays import Array
 from conse_fast.cli.errors import CliError
 from conse_fast.cli.inputs import RowsFile
@@ -27,6 +28,9 @@ class Ranker:
         top_t: Kept classes per row; None: all.
         temperature: What logits are divided by; None: the rows hold probabilities.
         n_threads: At most so many threads; None: what the CPU has.
+        candidates: The labels that may be ranked; None: all.
+        seen_penalty: What the scores of seen labels are reduced by.
+        form: ``"cosine"`` or ``"dot"``.
     """
 
     index: ConseIndex
@@ -34,12 +38,21 @@ class Ranker:
     top_t: int | None
     temperature: float | None
     n_threads: int | None
+    candidates: Candidates | None = None
+    seen_penalty: float = 0.0
+    form: Literal["cosine", "dot"] = "cosine"
 
     def rank(self, rows: Array) -> Ranking:
         """The best labels of these rows."""
+        which: dict[str, Any] = {
+            "candidates": self.candidates,
+            "seen_penalty": self.seen_penalty,
+            "form": self.form,
+            "n_threads": self.n_threads,
+        }
         if self.temperature is None:
-            return self.index.rank(rows, self.k, self.top_t, n_threads=self.n_threads)
-        return self.index.rank_logits(rows, self.k, self.top_t, temperature=self.temperature, n_threads=self.n_threads)
+            return self.index.rank(rows, self.k, self.top_t, **which)
+        return self.index.rank_logits(rows, self.k, self.top_t, temperature=self.temperature, **which)
 
 
 def chunk_rows(row_bytes: int, k: int) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from conse_fast import Coverage, WordVectors
 from conse_fast._array_files import is_array_file, open_npy
 from conse_fast._arrays import Array
@@ -62,6 +64,23 @@ def open_side(
     n_names = len(embeddings) if owners is None else None
     listed = _NO_NAMES if names is None else read_names(names, n_names, of, skip_header=skip_header)
     return Side(of, listed, embeddings, owners)
+
+
+def match_classes(how: str, classes: Side, labels: Side) -> Array:
+    """The class id of each label, or -1: by ``"id"``, by ``"name"``, or from an ``.npy`` file.
+
+    Raises:
+        CliError: The texts to match by are missing.
+        OSError: The file is missing or cannot be read.
+    """
+    if how not in ("id", "name"):
+        return open_npy(how)
+    texts = {side.of: side.names.ids if how == "id" else side.names.names for side in (classes, labels)}
+    lacking = next((of for of, strings in texts.items() if strings is None), None)
+    if lacking is not None:
+        raise CliError(f"--label-class {how} needs {how}s of both sides; the {lacking} {how}s are not given")
+    places = {text: place for place, text in reversed(list(enumerate(texts["class"] or ())))}
+    return np.array([places.get(text, -1) for text in texts["label"] or ()], dtype=np.int64)
 
 
 def embed_names(
