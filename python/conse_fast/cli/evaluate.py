@@ -9,9 +9,9 @@ import click
 
 from conse_fast import ConseIndex, read_hierarchy
 from conse_fast.cli.errors import CliError
-from conse_fast.cli.inputs import RowsFile, read_lines
-from conse_fast.cli.options import n_threads_option
-from conse_fast.cli.rank import _temperature
+from conse_fast.cli.inputs import RowsFile
+from conse_fast.cli.label_lists import read_labels, skip_unknown_option
+from conse_fast.cli.options import logits_option, n_threads_option, refuse_usage, temperature_of, temperature_option
 from conse_fast.cli.ranking import explain
 from conse_fast.cli.terminal import ProgressBar, console
 from conse_fast.cli.truth import Truth, open_truth
@@ -58,6 +58,7 @@ Examples:
     show_default="all sets of INDEX; if it has none, its unseen and all labels",
     help="Rank the labels of this set of INDEX, or of FILE, an id or a unique name per line. Repeatable.",
 )
+@skip_unknown_option
 @click.option("--plus-seen", is_flag=True, help="Each label set once more with the seen labels added.")
 @click.option(
     "--k",
@@ -89,13 +90,8 @@ Examples:
     show_default=True,
     help="What accuracies of the seen-unseen curve average over.",
 )
-@click.option("--logits", is_flag=True, help="The file holds logits, what comes before the softmax.")
-@click.option(
-    "--temperature",
-    type=float,
-    metavar="NUMBER",
-    help="Divide the logits by this number; larger is flatter. [default: 1]",
-)
+@logits_option
+@temperature_option
 @click.option(
     "--form",
     type=click.Choice(("cosine", "dot")),
@@ -126,6 +122,7 @@ def evaluate(
     truth: str,
     truth_column: str | None,
     label_sets: tuple[str, ...],
+    skip_unknown: bool,
     plus_seen: bool,
     hierarchy: str | None,
     ties: str,
@@ -147,14 +144,14 @@ def evaluate(
     """
     from conse_fast.cli.evaluate_report import as_dict, print_report
 
-    heat = _temperature(logits, temperature)
+    heat = temperature_of(logits, temperature)
     rows = RowsFile(probabilities)
     with ConseIndex.open(index) as opened:
         true = open_truth(truth, truth_column, opened)
         evaluator = new_evaluator(
             opened,
             true.is_multi_label,
-            label_sets=_read_sets(label_sets, opened),
+            label_sets=_read_sets(label_sets, opened, skip_unknown),
             plus_seen=plus_seen,
             hierarchy=None if hierarchy is None else _read_hierarchy(hierarchy, opened),
             ties=_TIES[ties],
@@ -197,14 +194,14 @@ def run(evaluator: Any, rows: RowsFile, truth: Truth, has_intervals: bool) -> Ev
     return found
 
 
-def _read_sets(given: Sequence[str], index: ConseIndex) -> dict[str, Any] | None:
+def _read_sets(given: Sequence[str], index: ConseIndex, skip_unknown: bool) -> dict[str, Any] | None:
     sets: dict[str, Any] = {}
     for each in given:
         name, equals, path = each.partition("=")
         if name in sets:
-            raise click.UsageError(f"--label-set {name!r} is given twice", click.get_current_context())
+            refuse_usage(f"--label-set {name!r} is given twice")
         if equals:
-            sets[name] = read_lines(path)
+            sets[name] = read_labels(path, index._label_texts(), skip_unknown=skip_unknown)
         elif name in index.label_sets:
             sets[name] = index.label_sets[name]
         else:

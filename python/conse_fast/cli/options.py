@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import NoReturn
+
 import click
 
 
@@ -34,3 +37,28 @@ n_threads_option = click.option(
     show_default="the CPUs that this process may use",
     help="Use at most so many threads.",
 )
+
+logits_option = click.option("--logits", is_flag=True, help="The file holds logits, what comes before the softmax.")
+
+temperature_option = click.option(
+    "--temperature",
+    type=float,
+    metavar="NUMBER",
+    help="Divide the logits by this number; larger is flatter. [default: 1]",
+)
+
+
+def refuse_usage(message: str) -> NoReturn:
+    """Ends the command: its arguments do not go together."""
+    raise click.UsageError(message, click.get_current_context())
+
+
+def temperature_of(logits: bool, temperature: float | None) -> float | None:
+    """What logits are divided by, or None for probabilities."""
+    if temperature is None:
+        return 1.0 if logits else None
+    if not logits:
+        refuse_usage("--temperature goes with --logits")
+    if not (temperature > 0 and math.isfinite(temperature)):
+        refuse_usage(f"--temperature must be a number above 0, got {temperature:g}")
+    return temperature

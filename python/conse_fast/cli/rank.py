@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal
 
 import click
 
@@ -14,7 +13,14 @@ from conse_fast import ConseIndex
 from conse_fast.cli.errors import CliError
 from conse_fast.cli.inputs import RowsFile
 from conse_fast.cli.label_lists import candidate_options, chosen_candidates
-from conse_fast.cli.options import n_threads_option, top_t_option
+from conse_fast.cli.options import (
+    logits_option,
+    n_threads_option,
+    refuse_usage,
+    temperature_of,
+    temperature_option,
+    top_t_option,
+)
 from conse_fast.cli.outputs import check_output, is_special
 from conse_fast.cli.ranking import Ranker, rank_rows
 from conse_fast.cli.terminal import ProgressBar, seconds_text
@@ -60,13 +66,8 @@ Examples:
     "--k", type=click.IntRange(min=1), default=10, show_default=True, metavar="COUNT", help="Labels to rank per image."
 )
 @top_t_option
-@click.option("--logits", is_flag=True, help="The file holds logits, what comes before the softmax.")
-@click.option(
-    "--temperature",
-    type=float,
-    metavar="NUMBER",
-    help="Divide the logits by this number; larger is flatter. [default: 1]",
-)
+@logits_option
+@temperature_option
 @candidate_options
 @n_threads_option
 def rank(
@@ -92,7 +93,7 @@ def rank(
     none for an image of zeros. FILE appears when it is whole: an error or Ctrl-C leaves no file, or the old one as it
     was.
     """
-    heat = _temperature(logits, temperature)
+    heat = temperature_of(logits, temperature)
     form = _form(format_, output)
     to_file = output != STANDARD_OUTPUT
     if to_file:
@@ -115,26 +116,11 @@ def rank(
         click.echo(f"{output}: the best {ranker.k:,} labels for each of {rows.n_rows:,} images, in {took}")
 
 
-def _wrong(message: str) -> NoReturn:
-    raise click.UsageError(message, click.get_current_context())
-
-
-def _temperature(logits: bool, temperature: float | None) -> float | None:
-    """What logits are divided by, or None for probabilities."""
-    if temperature is None:
-        return 1.0 if logits else None
-    if not logits:
-        _wrong("--temperature goes with --logits")
-    if not (temperature > 0 and math.isfinite(temperature)):
-        _wrong(f"--temperature must be a number above 0, got {temperature:g}")
-    return temperature
-
-
 def _form(given: str | None, output: str) -> str:
     """The format that was asked for, or that the name of the output tells."""
     form = given or ("csv" if output == STANDARD_OUTPUT else _SUFFIXES.get(Path(output).suffix.lower()))
     if form is None:
-        _wrong(f"cannot tell the format from '{output}': give --format, or a name ending in .csv, .jsonl or .npz")
+        refuse_usage(f"cannot tell the format from '{output}': give --format, or a name ending in .csv, .jsonl or .npz")
     if form == "npz" and (output == STANDARD_OUTPUT or is_special(output)):
-        _wrong("npz goes to a file: give -o FILE.npz")
+        refuse_usage("npz goes to a file: give -o FILE.npz")
     return form
