@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ class OfPhotos:
 
     @property
     def plot(self) -> str:
-        return f"seen_unseen_{self.photos}_{self.embedding.split()[0].lower()}.svg"
+        return "_".join(re.findall(r"\w+", f"seen_unseen {self.title}".lower())) + ".svg"
 
     @property
     def title(self) -> str:
@@ -44,11 +45,11 @@ class OfTags:
 
 
 def share(figure: evaluation.Figure, digits: int = 1) -> str:
-    """``25.2 (20.0–30.8)``, in %."""
+    """``25.2 (20.0-30.8)``, in %."""
     value = f"{100 * figure.value:.{digits}f}"
     if figure.low is None or figure.high is None:
         return value
-    return f"{value} ({100 * figure.low:.{digits}f}–{100 * figure.high:.{digits}f})"
+    return f"{value} ({100 * figure.low:.{digits}f}-{100 * figure.high:.{digits}f})"
 
 
 def at_k(result: OfPhotos, metric: str) -> str:
