@@ -136,43 +136,23 @@ class Ranker {
           candidates_(candidates),
           plan_(make_plan(index, candidates.extent(), top_t, ranking.k, rows.n_rows())) {}
 
-    // Rows [begin, begin + count).
-    void rank(std::size_t begin, std::size_t count, const Execution& execution) {
-        first_ = begin;
-        hard_.assign(count, !plan_.bounded);
-        if (plan_.bounded) search_all(execution);
-        std::vector<std::size_t> left;
-        for (std::size_t i = 0; i < count; ++i) {
-            if (hard_[i]) left.push_back(begin + i);
-        }
-        if (left.empty()) return;
-        // A batch has its one set of candidates; rows of their own are few labels each, or far between.
-        if (plan_.arithmetic == Arithmetic::table || candidates_.differ() || left.size() <= kFewRows) {
-            sweep_each(left, execution);
-        } else {
-            sweep_together(left, execution);
-        }
+    // The rows that come next: [first, first + count).
+    void start(std::size_t first, std::size_t count) {
+        first_ = first;
+        hard_.assign(count, 1);
     }
 
-  private:
-    void search_all(const Execution& execution) {
-        parallel_for({hard_.size(), plan_.row_microseconds, Query::kAtOnce}, execution,
-                     [&](std::size_t begin, std::size_t end) {
-                         for (std::size_t i = begin; i < end; i += kInterleaved)
-                             search(i, std::min(kInterleaved, end - i));
-                     });
-    }
+    std::size_t top_t() const { return top_t_; }
+    double row_microseconds() const { return plan_.row_microseconds; }
+    // Whether rows are to be searched; not if nearly all that were tried gave up.
+    bool searches() const { return plan_.bounded && (n_tried_ < kTrials || 2 * n_hard_ <= n_tried_); }
 
-    void search(std::size_t begin, std::size_t count) {
-        if (n_tried_ >= kTrials && 2 * n_hard_ > n_tried_) {
-            std::fill_n(hard_.begin() + static_cast<std::ptrdiff_t>(begin), count, 1);
-            return;
-        }
-        thread_local std::array<Query, kInterleaved> queries;
+    // Searches for `count` rows from the one in place `begin` on, kInterleaved at most, whose queries are set up.
+    void search(std::size_t begin, std::size_t count, Query* queries) {
+        combine(queries, count);
         thread_local std::array<Search, kInterleaved> searches;
         thread_local std::array<Filter, kInterleaved> filters;
         std::array<bool, kInterleaved> busy{};
-        fill(count, [&](std::size_t i) { return first_ + begin + i; }, queries.data());
         for (std::size_t i = 0; i < count; ++i) {
             busy[i] = queries[i].has_direction();
             if (!busy[i]) continue;
@@ -193,9 +173,29 @@ class Ranker {
         }
     }
 
+    // Scores all labels of the rows whose searches gave up or were not tried.
+    void score_rest(const Execution& execution) {
+        std::vector<std::size_t> left;
+        for (std::size_t i = 0; i < hard_.size(); ++i) {
+            if (hard_[i]) left.push_back(first_ + i);
+        }
+        if (left.empty()) return;
+        // A batch has its one set of candidates; rows of their own are few labels each, or far between.
+        if (plan_.arithmetic == Arithmetic::table || candidates_.differ() || left.size() <= kFewRows) {
+            sweep_each(left, execution);
+        } else {
+            sweep_together(left, execution);
+        }
+    }
+
+  private:
     template <class RowAt>
     void fill(std::size_t count, const RowAt& row_at, Query* queries) const {
         for (std::size_t i = 0; i < count; ++i) rows_.fill(kernels_, row_at(i), top_t_, queries[i]);
+        combine(queries, count);
+    }
+
+    void combine(Query* queries, std::size_t count) const {
         Query::combine(kernels_, index_.classes, queries, count);
         for (std::size_t i = 0; i < count; ++i) queries[i].use_dot(candidates_.dot());
     }
@@ -250,49 +250,76 @@ class Ranker {
     std::atomic<std::size_t> n_tried_{0}, n_hard_{0};
 };
 
-// Calls use(begin, count, its part of the execution) for stretches of at most so many rows.
-template <class Use>
-void in_stretches(std::size_t n_rows, std::size_t most, const Execution& execution, const Use& use) {
-    const auto share = [&](std::size_t row) { return static_cast<double>(row) / static_cast<double>(n_rows); };
-    for (std::size_t begin = 0; begin < n_rows; begin += most) {
-        const std::size_t count = std::min(most, n_rows - begin);
-        use(begin, count, stage(execution, share(begin), share(begin + count)));
+// Searches for rows [begin, end) of a stretch that begins at `first`, with every T that searches. A row is selected
+// from once, and what its searches read in common is still in the cache.
+void search_rows(const RowQueries& rows, Ranker* const* rankers, std::size_t n_rankers, std::size_t first,
+                 Range range) {
+    const KernelTable& table = kernels();
+    thread_local std::vector<std::array<Query, kInterleaved>> queries;
+    thread_local std::vector<std::size_t> top_t, searching;
+    thread_local std::vector<Query*> of_row;
+    queries.resize(std::max(queries.size(), n_rankers));
+    for (std::size_t begin = range.begin; begin < range.end; begin += kInterleaved) {
+        const std::size_t count = std::min(kInterleaved, range.end - begin);
+        top_t.clear();
+        searching.clear();
+        for (std::size_t i = 0; i < n_rankers; ++i) {
+            if (!rankers[i]->searches()) continue;
+            searching.push_back(i);
+            top_t.push_back(rankers[i]->top_t());
+        }
+        if (searching.empty()) return;
+        for (std::size_t row = 0; row < count; ++row) {
+            of_row.clear();
+            for (const std::size_t i : searching) of_row.push_back(&queries[i][row]);
+            rows.fill(table, first + begin + row, {top_t.data(), top_t.size()}, of_row.data());
+        }
+        for (const std::size_t i : searching) rankers[i]->search(begin, count, queries[i].data());
     }
 }
 
-void rank_for_each_top_t(const IndexData& index, RowQueries& rows, const TopTs& top_t, const Candidates& candidates,
-                         const RankingView& ranking, const Execution& execution) {
-    std::vector<std::unique_ptr<Ranker>> rankers;
-    for (std::size_t i = 0; i < top_t.count; ++i) {
-        const std::size_t offset = i * rows.n_rows() * ranking.k;
-        const RankingView part{ranking.scores + offset, ranking.indices + offset, ranking.k};
-        rankers.push_back(std::make_unique<Ranker>(index, rows, top_t.values[i], candidates, part));
+void rank_with(const RowQueries& rows, Ranker* const* rankers, std::size_t n_rankers, const Execution& execution) {
+    const std::size_t n_rows = rows.n_rows();
+    const auto share = [&](std::size_t row) { return static_cast<double>(row) / static_cast<double>(n_rows); };
+    double microseconds = 0;
+    for (std::size_t i = 0; i < n_rankers; ++i) {
+        if (rankers[i]->searches()) microseconds += rankers[i]->row_microseconds();
     }
-    const KernelTable& table = kernels();
-    const double selecting = query_microseconds(index.classes.n_classes, 0, 0);
-    const auto share = [&](std::size_t i) { return static_cast<double>(i) / static_cast<double>(top_t.count + 1); };
-    const auto rank = [&](std::size_t begin, std::size_t count, const Execution& of_stretch) {
-        parallel_for({count, selecting}, stage(of_stretch, 0, share(1)),
-                     [&](std::size_t first, std::size_t end) { rows.keep(table, {begin + first, begin + end}); });
-        for (std::size_t i = 0; i < top_t.count; ++i) {
-            rankers[i]->rank(begin, count, stage(of_stretch, share(i + 1), share(i + 2)));
+    for (std::size_t first = 0; first < n_rows; first += kRowsAtOnce) {
+        const std::size_t count = std::min(kRowsAtOnce, n_rows - first);
+        const Execution of_stretch = stage(execution, share(first), share(first + count));
+        for (std::size_t i = 0; i < n_rankers; ++i) rankers[i]->start(first, count);
+        if (microseconds > 0) {
+            parallel_for({count, microseconds, Query::kAtOnce}, of_stretch, [&](std::size_t begin, std::size_t end) {
+                search_rows(rows, rankers, n_rankers, first, {begin, end});
+            });
         }
-    };
-    in_stretches(rows.n_rows(), std::min(kRowsAtOnce, rows.keep_for(top_t)), execution, rank);
+        for (std::size_t i = 0; i < n_rankers; ++i) rankers[i]->score_rest(of_stretch);
+    }
 }
 
 }  // namespace
 
-void rank_rows(const IndexData& index, RowQueries& rows, const TopTs& top_t, const RankOptions& options,
+void rank_rows(const IndexData& index, const RowQueries& rows, const TopTs& top_t, const RankOptions& options,
                const RankingView& ranking, const Execution& execution) {
     require_at_least_one("k", ranking.k);
     if (top_t.count < 1) invalid_argument("top_t must hold at least one number");
     for (const std::size_t t : top_t) require_at_least_one("top_t", t);
     const Candidates candidates(index, options);
-    if (top_t.count > 1) return rank_for_each_top_t(index, rows, top_t, candidates, ranking, execution);
-    Ranker ranker(index, rows, *top_t.values, candidates, ranking);
-    in_stretches(rows.n_rows(), kRowsAtOnce, execution,
-                 [&](std::size_t begin, std::size_t count, const Execution& part) { ranker.rank(begin, count, part); });
+    if (top_t.count == 1) {
+        Ranker ranker(index, rows, *top_t.values, candidates, ranking);
+        Ranker* const one = &ranker;
+        return rank_with(rows, &one, 1, execution);
+    }
+    std::vector<std::unique_ptr<Ranker>> rankers;
+    std::vector<Ranker*> pointers;
+    for (std::size_t i = 0; i < top_t.count; ++i) {
+        const std::size_t offset = i * rows.n_rows() * ranking.k;
+        const RankingView part{ranking.scores + offset, ranking.indices + offset, ranking.k};
+        rankers.push_back(std::make_unique<Ranker>(index, rows, top_t.values[i], candidates, part));
+        pointers.push_back(rankers.back().get());
+    }
+    rank_with(rows, pointers.data(), pointers.size(), execution);
 }
 
 }  // namespace conse

@@ -10,7 +10,7 @@
 namespace conse {
 
 /// Ranks all rows for each top_t in turn: `ranking` holds (top_t.count, rows, k).
-void rank_rows(const IndexData& index, RowQueries& rows, const TopTs& top_t, const RankOptions& options,
+void rank_rows(const IndexData& index, const RowQueries& rows, const TopTs& top_t, const RankOptions& options,
                const RankingView& ranking, const Execution& execution);
 
 }  // namespace conse

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "core/arguments.hpp"
+#include "core/collector.hpp"
 #include "core/dtype.hpp"
-#include "core/kept_rows.hpp"
 #include "core/missing_classes.hpp"
 #include "core/select.hpp"
 
@@ -26,6 +26,24 @@ void prefetch_row(const MatrixView& x, std::size_t r) {
     for (std::size_t i = 0; i < n_bytes; i += kLine) __builtin_prefetch(row + i);
 }
 
+// The top_t of a list that selection made for a larger T: the kBoundTerms largest in their order, the others by class
+// id.
+template <class Value>
+const std::vector<Entry<Value>>& first_of(const std::vector<Entry<Value>>& list, std::size_t top_t) {
+    if (top_t >= list.size()) return list;
+    thread_local std::vector<Entry<Value>> first;
+    if (top_t <= kBoundTerms) {
+        first.assign(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(top_t));
+        return first;
+    }
+    first = list;
+    const auto end = first.begin() + static_cast<std::ptrdiff_t>(top_t);
+    std::nth_element(first.begin() + kBoundTerms, end, first.end(), RanksBefore());
+    first.erase(end, first.end());
+    sort_rest_by_id(first, kBoundTerms);
+    return first;
+}
+
 // A classifier's output for every class.
 template <class Element>
 class ClassifierRows : public RowQueries {
@@ -33,22 +51,21 @@ class ClassifierRows : public RowQueries {
     ClassifierRows(const ClassEmbeddings& classes, const MatrixView& x, Domain domain, const char* argument)
         : RowQueries(x.rows), classes_(classes), x_(x), domain_(domain), argument_(argument) {}
 
-    std::size_t keep_for(const TopTs& top_t) override {
+    void fill(const KernelTable& kernels, std::size_t r, const TopTs& top_t, Query* const* queries) const override {
         std::size_t most = 0;
-        for (const std::size_t t : top_t) most = std::max(most, n_kept(t));
-        kept_.reset(x_.rows, most);
-        return kept_.n_slots();
-    }
-
-    void keep(const KernelTable& kernels, Range rows) override {
-        for (std::size_t r = rows.begin; r < rows.end; ++r) kept_.set(r, select(kernels, r, kept_.most()));
+        for (const std::size_t t : top_t) most = std::max(most, n_listed(t));
+        const List& list = select(kernels, r, most);
+        for (std::size_t i = 0; i < top_t.count; ++i) {
+            set(r, first_of(list, n_listed(top_t.values[i])), top_t.values[i], *queries[i]);
+        }
     }
 
   protected:
-    // Classes that selection lists.
-    virtual std::size_t n_kept(std::size_t top_t) const = 0;
+    using List = std::vector<Entry<ValueOf<Element>>>;
 
-    bool has_kept() const { return kept_.n_slots() > 0; }
+    // Classes that selection has to list.
+    virtual std::size_t n_listed(std::size_t top_t) const = 0;
+    virtual void set(std::size_t r, const List& listed, std::size_t top_t, Query& query) const = 0;
 
     // Row r as selection sees it: missing classes may have to give their places to the next ones.
     MatrixView seen_row(std::size_t r) const {
@@ -56,26 +73,21 @@ class ClassifierRows : public RowQueries {
         return without_missing(x_, r, classes_, domain_ == Domain::finite, scratch);
     }
 
-    // The n largest of row r, while the next row is on its way.
-    const std::vector<Entry<ValueOf<Element>>>& select(const KernelTable& kernels, std::size_t r, std::size_t n) const {
-        thread_local Selector<Element> selector;
-        const Element* row = contiguous_row(seen_row(r), r, selector.gathered);
-        const auto& kept = selector.select_terms(kernels, row, x_.columns, n, domain_, argument_, r);
-        prefetch_row(x_, r + 1);
-        return kept;
-    }
-
-    const auto& listed(const KernelTable& kernels, std::size_t r, std::size_t top_t) const {
-        return has_kept() ? kept_.of_row(r, n_kept(top_t)) : select(kernels, r, n_kept(top_t));
-    }
-
     const ClassEmbeddings& classes_;
     const MatrixView x_;
 
   private:
+    // The n largest of row r, while the next row is on its way.
+    const List& select(const KernelTable& kernels, std::size_t r, std::size_t n) const {
+        thread_local Selector<Element> selector;
+        const Element* row = contiguous_row(seen_row(r), r, selector.gathered);
+        const List& list = selector.select_terms(kernels, row, x_.columns, n, domain_, argument_, r);
+        prefetch_row(x_, r + 1);
+        return list;
+    }
+
     const Domain domain_;
     const char* const argument_;
-    KeptRows<ValueOf<Element>> kept_;
 };
 
 template <class Element>
@@ -84,17 +96,17 @@ class ProbabilityRows : public ClassifierRows<Element> {
     ProbabilityRows(const ClassEmbeddings& classes, const MatrixView& probabilities)
         : ClassifierRows<Element>(classes, probabilities, Domain::weights, "probabilities") {}
 
-    void fill(const KernelTable& kernels, std::size_t r, std::size_t top_t, Query& query) const override {
-        const auto& kept = this->listed(kernels, r, top_t);
-        if (!combines_all(this->classes_, top_t)) return query.set_weights(kept);
-        thread_local std::vector<Element> gathered;
-        query.set_all_weights(kept, contiguous_row(this->seen_row(r), r, gathered), this->x_.columns);
-    }
-
   protected:
     // Where f is combined of all classes, the row itself is read for those behind the first.
-    std::size_t n_kept(std::size_t top_t) const override {
+    std::size_t n_listed(std::size_t top_t) const override {
         return combines_all(this->classes_, top_t) ? kBoundTerms : std::min(top_t, this->x_.columns);
+    }
+
+    void set(std::size_t r, const typename ClassifierRows<Element>::List& listed, std::size_t top_t,
+             Query& query) const override {
+        if (!combines_all(this->classes_, top_t)) return query.set_weights(listed);
+        thread_local std::vector<Element> gathered;
+        query.set_all_weights(listed, contiguous_row(this->seen_row(r), r, gathered), this->x_.columns);
     }
 };
 
@@ -104,14 +116,15 @@ class LogitRows : public ClassifierRows<Element> {
     LogitRows(const ClassEmbeddings& classes, const MatrixView& logits, double temperature)
         : ClassifierRows<Element>(classes, logits, Domain::finite, "logits"), temperature_(temperature) {}
 
-    void fill(const KernelTable& kernels, std::size_t r, std::size_t top_t, Query& query) const override {
-        query.set_logits(this->listed(kernels, r, top_t), temperature_);
-    }
-
   protected:
     // No more than there are: the lowest logits would have a weight, if a small one.
-    std::size_t n_kept(std::size_t top_t) const override {
+    std::size_t n_listed(std::size_t top_t) const override {
         return std::min(top_t, std::max<std::size_t>(1, this->x_.columns - this->classes_.n_refilled));
+    }
+
+    void set(std::size_t, const typename ClassifierRows<Element>::List& listed, std::size_t,
+             Query& query) const override {
+        query.set_logits(listed, temperature_);
     }
 
   private:
@@ -124,7 +137,7 @@ class PairRows : public RowQueries {
     PairRows(std::size_t n_classes, const std::int64_t* ids, const MatrixView& weights)
         : RowQueries(weights.rows), n_classes_(static_cast<std::int64_t>(n_classes)), ids_(ids), weights_(weights) {}
 
-    void fill(const KernelTable&, std::size_t r, std::size_t, Query& query) const override {
+    void fill(const KernelTable&, std::size_t r, const TopTs& top_t, Query* const* queries) const override {
         thread_local std::vector<Entry<ValueOf<Element>>> pairs;
         read(r, pairs);
         const auto by_class = [](const auto& a, const auto& b) { return a.id < b.id; };
@@ -137,12 +150,8 @@ class PairRows : public RowQueries {
         // The order in which selection would have found them.
         std::sort(pairs.begin(), pairs.end(), RanksBefore());
         sort_rest_by_id(pairs, kBoundTerms);
-        query.set_weights(pairs);
+        for (std::size_t i = 0; i < top_t.count; ++i) queries[i]->set_weights(pairs);
     }
-
-    // There is one T, and nothing to select.
-    std::size_t keep_for(const TopTs&) override { return n_rows(); }
-    void keep(const KernelTable&, Range) override {}
 
   private:
     void read(std::size_t r, std::vector<Entry<ValueOf<Element>>>& pairs) const {

@@ -21,7 +21,7 @@ struct TopTs {
     const std::size_t* end() const { return values + count; }
 };
 
-/// Rows of one element type. All but keep_for() may be called from any thread.
+/// Rows of one element type; to be used from any thread.
 class RowQueries {
   public:
     explicit RowQueries(std::size_t n_rows) : n_rows_(n_rows) {}
@@ -29,14 +29,13 @@ class RowQueries {
 
     std::size_t n_rows() const { return n_rows_; }
 
-    /// Sets up the query of a row for a T, not yet combined.
-    virtual void fill(const KernelTable& kernels, std::size_t row, std::size_t top_t, Query& query) const = 0;
+    /// Sets up the queries of a row, one for each T, not yet combined.
+    virtual void fill(const KernelTable& kernels, std::size_t row, const TopTs& top_t, Query* const* queries) const = 0;
 
-    /// From now on fill() is asked for these T, row by row and T by T, of stretches that keep() has prepared; each
-    /// begins at a multiple of their length, which is returned.
-    virtual std::size_t keep_for(const TopTs& top_t) = 0;
-    /// Selects for all T in a part of a stretch.
-    virtual void keep(const KernelTable& kernels, Range rows) = 0;
+    void fill(const KernelTable& kernels, std::size_t row, std::size_t top_t, Query& query) const {
+        Query* const one = &query;
+        fill(kernels, row, {&top_t, 1}, &one);
+    }
 
   private:
     const std::size_t n_rows_;
