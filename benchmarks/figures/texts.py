@@ -66,6 +66,9 @@ mixture of their embeddings; calibrated stacking takes gamma from their scores (
 point of the curve: top-1 accuracy on photos of seen and on photos of unseen classes, each an average over the
 classes. AUSUC is the area under it; H is the harmonic mean (Xian et al. 2017), the dot in the plots its largest
 value, for a gamma chosen on these very photos. Use it as `seen_penalty`.
+
+The long slopes with GloVe are single steps: there, many an unseen label has the same embedding as a seen one (the
+same known words, or the same parents), and all of these pairs change places at gamma 0.
 """
 
 TAGS = """\

@@ -140,9 +140,14 @@ class MultiLabelEvaluator:
     def _notes(self, cells: Sequence[_Cell]) -> Iterator[str]:
         if not all(cell.has_absent for cell in cells):
             yield "mAP needs labels that are verified as absent (-1); where 0 means absent, write -1."
-        fewer = {
-            (cell.label_set.name, cell.n_resamples) for cell in cells if cell.n_resamples < self._settings.n_resamples
-        }
-        for name, n_resamples in sorted(fewer):
-            used = f"are of {n_resamples:,} resamples" if n_resamples else "are left out"
-            yield f"{name}: intervals of mAP {used}, since each resample goes over all verified pairs."
+        if any(cell.is_biased for cell in cells):
+            yield (
+                "Intervals of mAP that do not hold mAP are left out: labels have so few positive images that resamples, "
+                "which lose some and repeat others, are of another kind."
+            )
+        # By name: the cells of a label set have the same pairs.
+        resampled = {cell.label_set.name: cell.n_resamples for cell in cells if cell.has_absent}
+        for name, n_resamples in resampled.items():
+            if n_resamples < self._settings.n_resamples:
+                used = f"are of {n_resamples:,} resamples" if n_resamples else "are left out"
+                yield f"{name}: intervals of mAP {used}, since each resample goes over all verified pairs."
