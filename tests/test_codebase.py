@@ -186,7 +186,7 @@ def test_what_the_package_offers():
         *("ConseIndex", "Limits", "Names", "Ranking", "conse", "convex_combination", "cosine_rank"),
         *("max_threads", "measure_limits", "metrics", "target", "targets", "top_k"),
         *("Candidates", "Coverage", "LabelEmbeddings", "NameRules", "WordVectors"),
-        *("embed_labels", "read_hierarchy", "read_word_vectors"),
+        *("embed_labels", "evaluate", "read_hierarchy", "read_word_vectors"),
     }
     assert offered <= set(cf.__all__)
     for name in cf.__all__:

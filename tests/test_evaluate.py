@@ -7,8 +7,8 @@ import pytest
 import reference
 
 import conse_fast as cf
-from conse_fast import demo, evaluation, metrics
-from conse_fast.evaluation import PLUS_SEEN, settings
+from conse_fast import _chunks, demo, evaluation, metrics
+from conse_fast.evaluation import PLUS_SEEN
 
 N_CLASSES, N_LABELS, N_IMAGES = 40, 340, 60
 KS = (1, 3, 10)
@@ -42,7 +42,7 @@ def truth(index, problem):
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Images are counted seven at a time."""
-    monkeypatch.setattr(settings, "_CHUNK_BYTES", 7 * 4 * N_CLASSES)
+    monkeypatch.setattr(_chunks, "_CHUNK_BYTES", 7 * 4 * N_CLASSES)
 
 
 def sets_of(index):
@@ -176,7 +176,7 @@ def test_chunks_and_threads_change_nothing(index, problem, truth, monkeypatch):
     options = {"plus_seen": True, "hierarchy": hierarchy_of(), "top_t": [1, 10], "n_resamples": 30}
     whole = cf.evaluate(index, problem.probabilities, truth, **options)
     for rows in (1, 13):
-        monkeypatch.setattr(settings, "_CHUNK_BYTES", rows * 4 * N_CLASSES)
+        monkeypatch.setattr(_chunks, "_CHUNK_BYTES", rows * 4 * N_CLASSES)
         done = []
         parts = cf.evaluate(index, problem.probabilities, truth, n_threads=1, progress=done.append, **options)
         assert parts.as_dict() == whole.as_dict()

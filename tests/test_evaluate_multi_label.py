@@ -7,7 +7,8 @@ import pytest
 import reference
 
 import conse_fast as cf
-from conse_fast.evaluation import multi_label, settings
+from conse_fast import _chunks
+from conse_fast.evaluation import multi_label
 
 N_SEEN, N_LABELS, N_IMAGES = 30, 50, 90
 KS = [3, 5]
@@ -47,7 +48,7 @@ def marks(dot_scores, verified):
 @pytest.mark.parametrize("verified", [1.0, 0.3])
 def test_map_is_that_of_scikit_learn(index, problem, dot_scores, verified, independent, monkeypatch):
     average_precision_score = independent("sklearn.metrics").average_precision_score
-    monkeypatch.setattr(settings, "_CHUNK_RESULTS", 7 * N_LABELS)
+    monkeypatch.setattr(_chunks, "_CHUNK_RESULTS", 7 * N_LABELS)
     truth = marks(dot_scores, verified)
     found = cf.evaluate(index, problem.probabilities, truth, n_resamples=0)
     assert found.settings["form"] == "dot"
@@ -89,7 +90,7 @@ def test_precision_recall_and_f1_are_those_of_a_loop(index, problem, dot_scores)
 def test_several_t_and_chunks(index, problem, dot_scores, monkeypatch):
     truth = marks(dot_scores, 0.5)
     whole = cf.evaluate(index, problem.probabilities, truth, top_t=[1, 10, None], n_resamples=0)
-    monkeypatch.setattr(settings, "_CHUNK_RESULTS", 1)
+    monkeypatch.setattr(_chunks, "_CHUNK_RESULTS", 1)
     assert cf.evaluate(index, problem.probabilities, truth, top_t=[1, 10, None], n_resamples=0).as_dict() == (
         whole.as_dict()
     )

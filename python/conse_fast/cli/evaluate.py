@@ -147,6 +147,8 @@ def evaluate(
     heat = temperature_of(logits, temperature)
     rows = RowsFile(probabilities)
     with ConseIndex.open(index) as opened:
+        if plus_seen and not len(opened.seen_labels):
+            raise CliError("--plus-seen adds seen labels, but the index has none; build it with --label-class")
         true = open_truth(truth, truth_column, opened)
         evaluator = new_evaluator(
             opened,
@@ -188,7 +190,7 @@ def run(evaluator: Any, rows: RowsFile, truth: Truth, has_intervals: bool) -> Ev
             try:
                 evaluator.add(rows.read(first, last), truth.read(first, last))
             except (TypeError, ValueError) as error:
-                raise CliError(explain(str(error), rows.path, first)) from error
+                raise CliError(explain(error, rows.path, first)) from error
             progress(share * last / rows.n_rows)
         found: Evaluation = evaluator.result(lambda done: progress(share + (1 - share) * done))
     return found

@@ -9,13 +9,10 @@ from typing import Any, Literal
 
 from conse_fast import Candidates, ConseIndex, Ranking
 from conse_fast._arrays import Array
+from conse_fast._chunks import chunk_rows
 from conse_fast.cli.errors import CliError
 from conse_fast.cli.inputs import RowsFile
 from conse_fast.cli.writers import Writer
-
-# What is at hand of a file, whatever its size: more would not be faster.
-_CHUNK_BYTES = 16 * 2**20
-_CHUNK_RESULTS = 2**17
 
 
 @dataclass(frozen=True)
@@ -55,11 +52,6 @@ class Ranker:
         return self.index.rank_logits(rows, self.k, self.top_t, temperature=self.temperature, **which)
 
 
-def chunk_rows(row_bytes: int, k: int) -> int:
-    """Rows to read, rank and write at once, so that memory does not depend on the size of the file."""
-    return max(1, min(_CHUNK_BYTES // max(row_bytes, 1), _CHUNK_RESULTS // k))
-
-
 def rank_rows(ranker: Ranker, rows: RowsFile, writer: Writer, progress: Callable[[float], None]) -> None:
     """Ranks all rows of a file.
 
@@ -80,14 +72,14 @@ def rank_rows(ranker: Ranker, rows: RowsFile, writer: Writer, progress: Callable
         try:
             ranking = ranker.rank(chunk)
         except (TypeError, ValueError) as error:
-            message = str(error).replace("logits belong to rank_logits", "if these are logits, give --logits")
-            raise CliError(explain(message, rows.path, first)) from error
+            raise CliError(explain(error, rows.path, first)) from error
         writer.write(ranking)
         progress(last / max(rows.n_rows, 1))
 
 
-def explain(message: str, path: str, first: int) -> str:
-    """A message about a chunk that begins at row ``first``, in the words of the command line."""
+def explain(error: Exception, path: str, first: int, cure: str = "if these are logits, give --logits") -> str:
+    """What is wrong with a chunk that begins at row ``first``, in the words of the command line."""
+    message = str(error).replace("logits belong to rank_logits", cure)
     of_row = re.fullmatch(r"(?:probabilities|logits)\[(\d+)\] (.*)", message, re.DOTALL)
     if of_row:
         return f"{path}: row {first + int(of_row[1])} {of_row[2]}"

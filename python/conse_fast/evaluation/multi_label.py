@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from conse_fast._arrays import Array
+from conse_fast._chunks import chunk_rows
 from conse_fast._index import ConseIndex
 from conse_fast.evaluation.label_sets import LabelSet
 from conse_fast.evaluation.results import Evaluation, Figure, SetFacts
-from conse_fast.evaluation.settings import Progress, Settings, chunk_rows, ends
+from conse_fast.evaluation.settings import Progress, Settings, ends
 from conse_fast.metrics import AveragePrecision, PrecisionRecallAtK, scores_by_label
 from conse_fast.metrics.mean_average_precision import PROTOCOLS, Protocol
 
@@ -142,8 +143,8 @@ class MultiLabelEvaluator:
             yield "mAP needs labels that are verified as absent (-1); where 0 means absent, write -1."
         if any(cell.is_biased for cell in cells):
             yield (
-                "Intervals of mAP that do not hold mAP are left out: labels have so few positive images that resamples, "
-                "which lose some and repeat others, are of another kind."
+                "Intervals of mAP that do not hold mAP are left out: labels have so few positive images that "
+                "resamples, which lose some and repeat others, are of another kind."
             )
         # By name: the cells of a label set have the same pairs.
         resampled = {cell.label_set.name: cell.n_resamples for cell in cells if cell.has_absent}

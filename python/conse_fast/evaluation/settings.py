@@ -19,10 +19,6 @@ from conse_fast.metrics.intervals import Interval
 
 FORMS = ("cosine", "dot")
 
-# What is at hand of the images, however many there are.
-_CHUNK_BYTES = 16 * 2**20
-_CHUNK_RESULTS = 2**17
-
 Progress = Optional[Callable[[float], None]]
 
 
@@ -93,11 +89,6 @@ class Settings:
         values = asdict(self)
         del values["n_threads"]
         return {**values, "k": list(self.k), "top_t": list(self.top_t)}
-
-
-def chunk_rows(row_bytes: int, k: int) -> int:
-    """Rows to rank and count at once."""
-    return max(1, min(_CHUNK_BYTES // max(row_bytes, 1), _CHUNK_RESULTS // k))
 
 
 def ends(interval: Interval | None, *path: Any) -> tuple[float | None, float | None]:

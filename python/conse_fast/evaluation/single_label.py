@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from conse_fast._arrays import Array, Pair
 from conse_fast._candidates import Candidates
+from conse_fast._chunks import chunk_rows
 from conse_fast._index import ConseIndex
 from conse_fast.evaluation.label_sets import LabelSet
 from conse_fast.evaluation.results import Curve, Evaluation, Figure, SetFacts
-from conse_fast.evaluation.settings import Progress, Settings, chunk_rows, ends
+from conse_fast.evaluation.settings import Progress, Settings, ends
 from conse_fast.metrics import (
     HierarchicalPrecisionAtK,
     Hierarchy,
