@@ -85,7 +85,7 @@ def _read_images(path: str, index: ConseIndex) -> tuple[Array, str]:
         index.embed(images, top_t=1)  # checks every value at little cost
     except (TypeError, ValueError) as error:
         cure = "if these are logits, take their softmax first"
-        raise CliError(explain(error, path, 0, cure)) from error
+        raise CliError(explain(str(error).replace("logits belong to rank_logits", cure), path, 0)) from error
     return images, f"the first {n_images:,} of {path}" if n_images < file.n_rows else f"the {n_images:,} of {path}"
 
 

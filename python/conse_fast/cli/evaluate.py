@@ -12,7 +12,7 @@ from conse_fast.cli.errors import CliError
 from conse_fast.cli.inputs import RowsFile
 from conse_fast.cli.label_lists import read_labels, skip_unknown_option
 from conse_fast.cli.options import logits_option, n_threads_option, refuse_usage, temperature_of, temperature_option
-from conse_fast.cli.ranking import explain
+from conse_fast.cli.ranking import error_of_rows
 from conse_fast.cli.terminal import ProgressBar, console
 from conse_fast.cli.truth import Truth, open_truth
 from conse_fast.evaluation import Evaluation, new_evaluator
@@ -95,7 +95,7 @@ Examples:
 @click.option(
     "--form",
     type=click.Choice(("cosine", "dot")),
-    show_default="dot where images have several labels",
+    show_default="cosine, or dot where images have several labels",
     help="Which scores: dot is comparable between images.",
 )
 @click.option(
@@ -190,7 +190,7 @@ def run(evaluator: Any, rows: RowsFile, truth: Truth, has_intervals: bool) -> Ev
             try:
                 evaluator.add(rows.read(first, last), truth.read(first, last))
             except (TypeError, ValueError) as error:
-                raise CliError(explain(error, rows.path, first)) from error
+                raise error_of_rows(error, rows.path, first) from error
             progress(share * last / rows.n_rows)
         found: Evaluation = evaluator.result(lambda done: progress(share + (1 - share) * done))
     return found

@@ -72,14 +72,19 @@ def rank_rows(ranker: Ranker, rows: RowsFile, writer: Writer, progress: Callable
         try:
             ranking = ranker.rank(chunk)
         except (TypeError, ValueError) as error:
-            raise CliError(explain(error, rows.path, first)) from error
+            raise error_of_rows(error, rows.path, first) from error
         writer.write(ranking)
         progress(last / max(rows.n_rows, 1))
 
 
-def explain(error: Exception, path: str, first: int, cure: str = "if these are logits, give --logits") -> str:
-    """What is wrong with a chunk that begins at row ``first``, in the words of the command line."""
-    message = str(error).replace("logits belong to rank_logits", cure)
+def error_of_rows(error: Exception, path: str, first: int) -> CliError:
+    """What a chunk that begins at row ``first`` holds that cannot be ranked."""
+    message = str(error).replace("logits belong to rank_logits", "if these are logits, give --logits")
+    return CliError(explain(message, path, first))
+
+
+def explain(message: str, path: str, first: int) -> str:
+    """A message about a chunk that begins at row ``first``, in the words of the command line."""
     of_row = re.fullmatch(r"(?:probabilities|logits)\[(\d+)\] (.*)", message, re.DOTALL)
     if of_row:
         return f"{path}: row {first + int(of_row[1])} {of_row[2]}"
