@@ -12,6 +12,9 @@ void Part::append_to(std::string& message) const {
         case Kind::text:
             message += text_;
             break;
+        case Kind::letter:
+            message += static_cast<char>(whole_);
+            break;
         case Kind::real:
             std::snprintf(digits, sizeof digits, "%g", real_);
             message += digits;

@@ -19,6 +19,7 @@ class Part {
     Part(const char* text) : kind_(Kind::text), text_(text) {}
     Part(const std::string& text) : kind_(Kind::text), text_(text) {}
     Part(std::string_view text) : kind_(Kind::text), text_(text) {}
+    Part(char letter) : kind_(Kind::letter), whole_(letter) {}
     Part(double number) : kind_(Kind::real), real_(number) {}
     template <class Integer, class = std::enable_if_t<std::is_integral_v<Integer>>>
     Part(Integer number)
@@ -27,7 +28,7 @@ class Part {
     void append_to(std::string& message) const;
 
   private:
-    enum class Kind { text, real, whole, count };
+    enum class Kind { text, letter, real, whole, count };
 
     Kind kind_;
     std::string_view text_;

@@ -142,6 +142,59 @@ CONSE_TEST(names, "index.names come back and damaged offsets are refused") {
     CHECK_THROWS(Index::build(input, {}), std::invalid_argument, "ascending offsets");
 }
 
+CONSE_TEST(label_sets, "index.label sets are kept, prepared and the same as their ids") {
+    const Problem problem(100);
+    BuildInput input = problem.input();
+    const std::int64_t name_offsets[] = {0, 3, 8}, offsets[] = {0, 4, 6}, labels[] = {7, 3, 99, 7, 1, 2};
+    input.label_set_names = {"oneother", name_offsets, 2, 8};
+    input.label_set_offsets = offsets;
+    input.label_sets = labels;
+    const Index built = Index::build(input, {}), index = Index::from_bytes(built.bytes().data(), built.bytes().size());
+    index.verify();
+    CHECK(text_at(index.label_set_names(), 1) == "other");
+    const LabelIds set = index.label_set(0);
+    CHECK(std::vector<std::int32_t>(set.ids, set.ids + set.count) == (std::vector<std::int32_t>{3, 7, 99}));
+    std::vector<float> scores(6 * 5), expected_scores(6 * 5);
+    std::vector<std::int64_t> found(6 * 5), expected(6 * 5);
+    RankOptions by_set, by_ids;
+    by_set.candidates = index.prepare(set);
+    by_ids.ids = labels;
+    by_ids.n_ids = 4;
+    index.rank(problem.rows(), 10, {scores.data(), found.data(), 5}, {}, by_set);
+    index.rank(problem.rows(), 10, {expected_scores.data(), expected.data(), 5}, {}, by_ids);
+    CHECK(found == expected && scores == expected_scores && found[3] == -1);
+    const std::int64_t outside[] = {7, 100, 99, 7, 1, 2};
+    input.label_sets = outside;
+    CHECK_THROWS(Index::build(input, {}), std::invalid_argument, "'one' holds 100; expected label ids from 0 to 99");
+    by_ids.ids = outside;
+    CHECK_THROWS(index.rank(problem.rows(), 10, {scores.data(), found.data(), 5}, {}, by_ids), std::invalid_argument,
+                 "candidates holds 100");
+    CHECK(index.prepare(LabelIds{nullptr, 0}) != nullptr);
+}
+
+CONSE_TEST(lists_and_pairs, "index.lists of T and scores of pairs have the bits of rankings") {
+    const Problem problem(300);
+    const Index index = Index::build(problem.input(), {});
+    const std::vector<std::size_t> top_t{10, 1, 40, 35};
+    std::vector<float> lists(4 * 6 * 3), scores(6 * 3);
+    std::vector<std::int64_t> ids(4 * 6 * 3), indices(6 * 3);
+    index.rank(problem.rows(), top_t, {lists.data(), ids.data(), 3});
+    for (std::size_t i = 0; i < 4; ++i) {
+        index.rank(problem.rows(), top_t[i], {scores.data(), indices.data(), 3});
+        CHECK(std::equal(scores.begin(), scores.end(), lists.begin() + static_cast<std::ptrdiff_t>(i * 18)));
+        CHECK(std::equal(indices.begin(), indices.end(), ids.begin() + static_cast<std::ptrdiff_t>(i * 18)));
+        std::vector<std::int64_t> pairs;
+        for (std::size_t place = 18; place-- > 0;) {
+            pairs.insert(pairs.end(), {static_cast<std::int64_t>(place / 3), indices[place]});
+        }
+        std::vector<float> of_pairs(18);
+        index.score_of(problem.rows(), top_t[i], pairs.data(), 18, of_pairs.data());
+        CHECK(std::equal(of_pairs.rbegin(), of_pairs.rend(), scores.begin()));
+    }
+    CHECK_THROWS(index.rank(problem.rows(), std::vector<std::size_t>{}, {scores.data(), indices.data(), 3}),
+                 std::invalid_argument, "top_t must hold at least one number");
+}
+
 CONSE_TEST(arguments, "index.wrong arguments are named") {
     const Problem problem(50);
     const Index index = Index::build(problem.input(), {});
