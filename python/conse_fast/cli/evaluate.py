@@ -42,9 +42,9 @@ def _counts(allow_all: bool) -> Callable[[click.Context, click.Parameter, str | 
     epilog="""\b
 Examples:
   conse-fast evaluate index.safetensors probabilities.npy truth.npy
-  conse-fast evaluate index.safetensors probabilities.npy photos.tsv --truth-column wnid \\
-    --label-set 2-hops=hops_2.txt --plus-seen --top-t 1,10,all --hierarchy is_a.txt
-  conse-fast evaluate index.safetensors logits.npy truth.npy --logits --json > figures.json""",
+  conse-fast evaluate index.safetensors probabilities.npy photos.tsv \\
+    --truth-column wnid --label-set 2-hops=hops_2.txt --top-t 1,10,all
+  conse-fast evaluate index.safetensors logits.npy truth.npy --logits --json""",
 )
 @click.argument("index")
 @click.argument("probabilities")
