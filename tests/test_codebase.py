@@ -185,6 +185,7 @@ def test_what_the_package_offers():
     offered = {
         *("ConseIndex", "Limits", "Names", "Ranking", "conse", "convex_combination", "cosine_rank"),
         *("max_threads", "measure_limits", "metrics", "target", "targets", "top_k"),
+        *("Difference", "Explanation", "Reachability"),
         *("Candidates", "Coverage", "LabelEmbeddings", "NameRules", "WordVectors"),
         *("embed_labels", "evaluate", "read_hierarchy", "read_word_vectors"),
     }
@@ -204,6 +205,9 @@ def test_methods_have_docstrings():
         "rank_logits",
         "rank_pairs",
         "embed",
+        "explain",
+        "nearest_classes",
+        "reachability",
         "info",
         "close",
     ):

@@ -18,7 +18,19 @@ import pytest
 import conse_fast as cf
 
 REPOSITORY = Path(__file__).parent.parent
-SUITES = ("collector", "dense", "image", "index", "kernels", "limits", "parallel", "safetensors", "select", "xxh64")
+SUITES = (
+    "collector",
+    "dense",
+    "explain",
+    "image",
+    "index",
+    "kernels",
+    "limits",
+    "parallel",
+    "safetensors",
+    "select",
+    "xxh64",
+)
 ON_X86 = platform.machine() in ("x86_64", "AMD64")
 
 

@@ -165,9 +165,11 @@ def test_damage_is_found_and_harms_nobody(path, tensor, dtype, place, value, mes
     numbers[place] = value
     content[begin:end] = numbers.tobytes()
     path.write_bytes(seal(bytes(content)))
+    with pytest.raises(ValueError, match=f"index.safetensors.*{message}"):
+        cf.ConseIndex.open(path).verify()
+    if "offsets" in tensor:
+        return
     index = cf.ConseIndex.open(path)
-    with pytest.raises(ValueError, match=message):
-        index.verify()
     for read in (lambda: [list(labels) for labels in index.label_sets.values()], lambda: index.info()):
         try:
             read()

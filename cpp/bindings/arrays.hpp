@@ -41,6 +41,7 @@ Execution execution(int n_threads, const py::object& progress = py::none());
 
 void bind_primitives(py::module_& module);
 void bind_index(py::module_& module);
+void bind_explain(py::module_& module);
 void bind_limits(py::module_& module);
 
 }  // namespace conse::bindings

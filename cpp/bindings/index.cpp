@@ -172,6 +172,19 @@ void embed(const Index& index, const py::array& probabilities, std::size_t top_t
     index.embed(rows, top_t, f, how);
 }
 
+py::str decoded(std::string_view text) {
+    PyObject* string = PyUnicode_DecodeUTF8(text.data(), static_cast<py::ssize_t>(text.size()), "replace");
+    if (string == nullptr) throw py::error_already_set();
+    return py::reinterpret_steal<py::str>(string);
+}
+
+py::dict label_set_sizes(const Index& index) {
+    const TextView names = index.label_set_names();
+    py::dict sizes;
+    for (std::size_t i = 0; i < names.count; ++i) sizes[decoded(text_at(names, i))] = index.label_set(i).count;
+    return sizes;
+}
+
 py::dict info(const Index& index) {
     const IndexInfo info = index.info();
     py::dict result;
@@ -187,7 +200,7 @@ py::dict info(const Index& index) {
     result["normalize_classes"] = info.normalize_classes;
     result["missing_classes"] = info.refill ? "refill" : "skip";
     result["scored_fraction"] = info.scored_fraction;
-    result["n_label_sets"] = index.label_set_names().count;
+    result["label_sets"] = label_set_sizes(index);
     result["checksum"] = info.checksum;
     result["nbytes"] = info.nbytes;
     return result;
@@ -197,17 +210,13 @@ const TextView texts_of(const Index& index, const std::string& which) {
     if (which == "class_names") return index.class_names();
     if (which == "class_ids") return index.class_ids();
     if (which == "label_names") return index.label_names();
-    if (which == "label_set_names") return index.label_set_names();
     return index.label_ids();
 }
 
 py::str text(const Index& index, const std::string& which, std::size_t i) {
     const TextView texts = texts_of(index, which);
     if (i >= texts.count) throw py::index_error(which + ": no entry " + std::to_string(i));
-    const std::string_view found = text_at(texts, i);
-    PyObject* decoded = PyUnicode_DecodeUTF8(found.data(), static_cast<py::ssize_t>(found.size()), "replace");
-    if (decoded == nullptr) throw py::error_already_set();
-    return py::reinterpret_steal<py::str>(decoded);
+    return decoded(text_at(texts, i));
 }
 
 }  // namespace

@@ -34,5 +34,6 @@ PYBIND11_MODULE(_core, module) {
     module.attr("version") = CONSE_VERSION;
     conse::bindings::bind_primitives(module);
     conse::bindings::bind_index(module);
+    conse::bindings::bind_explain(module);
     conse::bindings::bind_limits(module);
 }

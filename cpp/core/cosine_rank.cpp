@@ -41,7 +41,10 @@ void require_labels(const char* argument, const MatrixView& labels, std::size_t 
 }
 
 void require_lengths(const char* argument, const double* lengths, std::size_t count) {
-    for (std::size_t i = 0; lengths != nullptr && i < count; ++i) {
+    bool good = true;  // all at once, without a branch for each
+    for (std::size_t i = 0; lengths != nullptr && i < count; ++i)
+        good &= lengths[i] - lengths[i] == 0 && lengths[i] >= 0;
+    for (std::size_t i = 0; !good && i < count; ++i) {
         if (std::isfinite(lengths[i]) && lengths[i] >= 0) continue;
         invalid_argument(argument, "[", i, "] is ", lengths[i], "; expected a finite length >= 0");
     }

@@ -138,6 +138,13 @@ void find_label_sets(const Contents& contents, IndexData& index) {
     index.label_set_offsets = contents.data<std::int64_t>("label_sets.offsets", "I64", {n_offsets});
     index.n_in_label_sets = contents.tensor("label_sets", "I32", 1).shape[0];
     index.label_sets = contents.data<std::int32_t>("label_sets", "I32", {index.n_in_label_sets});
+    if (first_bad_offset(index.label_set_names) < n_offsets) contents.fail("label_set_names.offsets do not ascend");
+    for (std::size_t i = 0; i < n_offsets; ++i) {
+        const std::int64_t before = i == 0 ? 0 : index.label_set_offsets[i - 1], offset = index.label_set_offsets[i];
+        if (offset >= before && offset <= static_cast<std::int64_t>(index.n_in_label_sets)) continue;
+        contents.fail("label_sets.offsets[", i, "] is ", offset, " behind ", before, " with ", index.n_in_label_sets,
+                      " ids");
+    }
 }
 
 }  // namespace

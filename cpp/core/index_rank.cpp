@@ -28,9 +28,6 @@ static_assert(kInterleaved <= Query::kAtOnce, "they are combined together");
 // After so many searches, when most of them gave up, the other rows are not tried.
 constexpr std::size_t kTrials = 16;
 
-// So few rows read the embeddings one by one sooner than together.
-constexpr std::size_t kFewRows = 2;
-
 // Rows whose hard ones wait for each other, to be scored together; their directions are what the memory goes to.
 constexpr std::size_t kRowsAtOnce = 8192;
 
@@ -161,7 +158,10 @@ class Ranker {
         }
         for (bool any = true; any;) {
             any = false;
-            for (std::size_t i = 0; i < count; ++i) any |= busy[i] && (busy[i] = searches[i].step());
+            for (std::size_t i = 0; i < count; ++i) any |= busy[i] && (busy[i] = searches[i].choose());
+            for (std::size_t i = 0; i < count; ++i) {
+                if (busy[i]) searches[i].visit();
+            }
         }
         for (std::size_t i = 0; i < count; ++i) {
             const bool found = queries[i].has_direction();
@@ -181,7 +181,7 @@ class Ranker {
         }
         if (left.empty()) return;
         // A batch has its one set of candidates; rows of their own are few labels each, or far between.
-        if (plan_.arithmetic == Arithmetic::table || candidates_.differ() || left.size() <= kFewRows) {
+        if (plan_.arithmetic == Arithmetic::table || candidates_.differ()) {
             sweep_each(left, execution);
         } else {
             sweep_together(left, execution);

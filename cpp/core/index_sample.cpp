@@ -46,8 +46,7 @@ std::string sample_scored_fraction(const IndexData& index, const Execution& exec
             Query::combine(table, index.classes, &query, 1);
             if (!query.has_direction()) continue;
             search.begin(table, index, {}, arithmetic, query, kBest, index.n_blocks);
-            while (search.step()) {
-            }
+            while (search.choose()) search.visit();
             n_scored += search.blocks_scored();
         }
     });

@@ -11,6 +11,12 @@ namespace {
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
+// The next smaller number, for any but the infinities and the largest numbers: std::nextafter is a call that took 3 %
+// of a query.
+float next_below(float x) {
+    return x - std::max(std::abs(x) * 0x1p-23f, std::numeric_limits<float>::denorm_min());
+}
+
 // By how much a score may exceed a bound. Nothing when both are the same operations on the same weights. Otherwise,
 // u = 2^-24 being float32's unit roundoff and W = sum_t w_t ||s_t||:
 //   bound:  sum of T products in runs of 32 rounds at most 1 + min(T, 32) + ceil(T / 32) times per term, the
@@ -38,24 +44,25 @@ double bound_slack(const Query& query, const IndexData& index, Arithmetic arithm
 }  // namespace
 
 // A bound at the floor is followed: a label of equal score and lower id may hide there.
-float Search::lowest_bound() const {
-    if (slack_ == 0) return best_.floor();
-    return std::nextafter(best_.floor() - slack_, kNothing);
+void Search::find_lowest_bound() {
+    floor_ = few_ ? few_best_.floor() : best_.floor();
+    lowest_bound_ = slack_ == 0 ? floor_ : next_below(floor_ - slack_);
 }
 
 // Bounds the children of a tile; lanes without a child never matter.
-Search::OpenTile& Search::open(Node node) {
+void Search::open(Node node) {
     open_tiles_.emplace_back();
     OpenTile& tile = open_tiles_.back();
     tile.node = node;
-    tile.visited = tile.count = 0;
     kernels_->bound_tile(query_->weights().data(), query_->classes().data(), query_->n_bound_terms(),
                          index_->maxima_tile(node.level, node.id), index_->maxima_stride(node.level),
                          index_->maxima_step, tile.bounds);
     const std::size_t n_children = index_->n_children(node.level, node.id);
     for (std::size_t lane = n_children; lane < kFanOut; ++lane) tile.bounds[lane] = kNothing;
     if (allowed_.filter != nullptr) restrict_children(tile);
-    return tile;
+    float bound;
+    tile.best = kernels_->best_lane(tile.bounds, &bound);
+    tournament_.add(*kernels_, bound);
 }
 
 // What the maxima bound are all labels, candidates or not. Where all candidates below are set back, so is the bound;
@@ -74,60 +81,6 @@ void Search::restrict_children(OpenTile& tile) const {
     }
 }
 
-// Opens a tile on the way down. The way leads to its best child unless another tile's beat it.
-void Search::pass(Node node) {
-    const OpenTile& tile = open(node);
-    float bound;
-    const std::uint32_t lane = kernels_->best_lane(tile.bounds, &bound);
-    // Not "<=": a bound that is not a number, which only a damaged file can bring about, must not be followed.
-    if (!(bound > below_bound_)) return;
-    below_bound_ = bound;
-    below_from_ = static_cast<std::uint32_t>(open_tiles_.size() - 1);
-    below_lane_ = lane;
-}
-
-// One node down; after the block at the bottom the passed tiles are put in order.
-void Search::descend() {
-    OpenTile& from = open_tiles_[below_from_];
-    const Node node = from.child(below_lane_);
-    from.bounds[below_lane_] = below_bound_ = kNothing;
-    if (node.level > 0) {
-        pass(node);
-    } else {
-        score_block(node.id);
-    }
-    descending_ = below_bound_ != kNothing;
-    if (descending_) return prefetch(open_tiles_[below_from_].child(below_lane_));
-    current_ = 0;
-    for (std::uint32_t opened = 0; opened < open_tiles_.size(); ++opened) order(opened);
-    choose_current();
-}
-
-// Finds the children that can matter. The current tile never waits in the heap.
-void Search::order(std::uint32_t opened) {
-    OpenTile& tile = open_tiles_[opened];
-    tile.count = kernels_->order_lanes(tile.bounds, lowest_bound(), tile.lanes);
-    if (opened == current_ || tile.exhausted()) return;
-    heap_.push_back({tile.next_bound(), opened});
-    std::push_heap(heap_.begin(), heap_.end());
-}
-
-// Changes places with the best tile of the heap if that promises more.
-void Search::choose_current() {
-    const OpenTile& tile = open_tiles_[current_];
-    if (!heap_.empty() && (tile.exhausted() || tile.next_bound() < heap_.front().bound)) {
-        const std::uint32_t better = heap_.front().opened;
-        std::pop_heap(heap_.begin(), heap_.end());
-        heap_.pop_back();
-        if (!tile.exhausted()) {
-            heap_.push_back({tile.next_bound(), current_});
-            std::push_heap(heap_.begin(), heap_.end());
-        }
-        current_ = better;
-    }
-    if (!open_tiles_[current_].exhausted()) prefetch(open_tiles_[current_].next());
-}
-
 // The lines of the first classes in a node: few and far from each other, which no hardware foresees.
 void Search::prefetch(Node node) const {
     constexpr std::size_t kMostLines = 16, kLine = 64;
@@ -143,21 +96,34 @@ void Search::prefetch(Node node) const {
 }
 
 void Search::score_block(std::size_t block) {
-    const std::uint32_t candidates = allowed_.lanes_of(block);
-    if (candidates == 0) return;
-    const float penalty = allowed_.penalty_of(block);
-    const float floor = penalty < 0 ? kNothing : best_.floor();
-    float scores[kBlockRows];
-    std::uint32_t mask = score_rows(*kernels_, *index_, arithmetic_, *query_, block, floor, scores);
-    const std::int32_t* labels = index_->row_label + block * kBlockRows;
-    for (mask &= candidates; mask != 0; mask &= mask - 1) {
-        const int lane = __builtin_ctz(mask);
-        // Padding, and whatever else a damaged file may hold, is rejected here.
-        if (static_cast<std::uint32_t>(labels[lane]) >= index_->n_labels) continue;
-        best_.push(scores[lane] - penalty, labels[lane]);
-    }
-    best_.settle_when_due();
+    const float floor = allowed_.penalty_of(block) < 0 ? kNothing : floor_;
+    mask_ = score_rows(*kernels_, *index_, arithmetic_, *query_, block, floor, scores_) & allowed_.lanes_of(block);
     ++blocks_scored_;
+}
+
+// Padding, and whatever else a damaged file may hold, is rejected here.
+void Search::take_scores() {
+    const std::int32_t* labels = index_->row_label + next_.id * kBlockRows;
+    const float penalty = allowed_.penalty_of(next_.id);
+    if (mask_ == 0) return;
+    for (std::size_t lane = 0; penalty != 0 && lane < kBlockRows; ++lane) scores_[lane] -= penalty;
+    if (few_) {
+        few_best_.take(*kernels_, scores_, labels, mask_, static_cast<std::uint32_t>(index_->n_labels));
+    } else {
+        for (std::uint32_t left = mask_; left != 0; left &= left - 1) {
+            const int lane = __builtin_ctz(left);
+            if (static_cast<std::uint32_t>(labels[lane]) < index_->n_labels) best_.push(scores_[lane], labels[lane]);
+        }
+        best_.settle_when_due();
+    }
+    mask_ = 0;
+    find_lowest_bound();
+}
+
+void Search::take_block(std::size_t block) {
+    next_ = {0, static_cast<std::uint32_t>(block)};
+    score_block(block);
+    take_scores();
 }
 
 void Search::prepare(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
@@ -169,7 +135,15 @@ void Search::prepare(const KernelTable& kernels, const IndexData& index, const A
     arithmetic_ = arithmetic;
     query_ = &query;
     slack_ = static_cast<float>(bound_slack(query, index, arithmetic, allowed.penalty));
-    best_.reset(std::min(k, index_->n_labels), index_->repeated_labels);
+    const std::size_t n_best = std::min(k, index.n_labels);
+    few_ = n_best <= FewBest::kMost && !index.repeated_labels;
+    if (few_) {
+        few_best_.reset(n_best);
+    } else {
+        best_.reset(n_best, index.repeated_labels);
+    }
+    find_lowest_bound();
+    mask_ = 0;
     blocks_scored_ = 0;
     gave_up_ = false;
 }
@@ -178,53 +152,61 @@ void Search::sweep(const KernelTable& kernels, const IndexData& index, const All
                    Query& query, std::size_t k) {
     prepare(kernels, index, allowed, arithmetic, query, k);
     if (allowed.filter != nullptr) {
-        for (const std::uint32_t block : allowed.filter->blocks) score_block(block);
+        for (const std::uint32_t block : allowed.filter->blocks) take_block(block);
         return;
     }
-    for (std::size_t block = 0; block < index.n_blocks; ++block) score_block(block);
+    for (std::size_t block = 0; block < index.n_blocks; ++block) take_block(block);
 }
 
 void Search::begin(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
                    Query& query, std::size_t k, std::size_t most_blocks) {
     prepare(kernels, index, allowed, arithmetic, query, k);
     most_blocks_ = most_blocks;
-    heap_.clear();
     open_tiles_.clear();
-    current_ = 0;
-    below_bound_ = kNothing;
+    tournament_.clear();
     const auto top = static_cast<std::uint32_t>(index.levels.size() - 1);
     for (std::uint32_t id = 0; id < index.levels[top].n_tiles; ++id) {
         if (top == 0) {
-            score_block(id);
+            take_block(id);
         } else {
-            pass({top, id});
+            open({top, id});
         }
     }
-    descending_ = below_bound_ != kNothing;
-    if (descending_) prefetch(open_tiles_[below_from_].child(below_lane_));
 }
 
-bool Search::step() {
-    if (descending_) {
-        descend();
-        return true;
-    }
+bool Search::choose() {
+    if (mask_ != 0) take_scores();
     if (open_tiles_.empty()) return false;
-    OpenTile& tile = open_tiles_[current_];
-    // The highest bound of all that is left.
-    if (tile.exhausted() || tile.next_bound() < lowest_bound()) return false;
+    float bound;
+    current_ = static_cast<std::uint32_t>(tournament_.best(*kernels_, &bound));
+    // The highest bound of all that is left. Not "<": a bound that is not a number, which only a damaged file can bring
+    // about, must not be followed.
+    if (!(bound >= lowest_bound_) || bound == kNothing) return false;
     gave_up_ = blocks_scored_ >= most_blocks_;
     if (gave_up_) return false;
-    const Node node = tile.next();
-    ++tile.visited;
-    if (node.level == 0) {
-        score_block(node.id);
-    } else {
-        open(node);
-        order(static_cast<std::uint32_t>(open_tiles_.size() - 1));
-    }
-    choose_current();
+    OpenTile& tile = open_tiles_[current_];
+    next_ = tile.child(tile.best);
+    tile.bounds[tile.best] = kNothing;
+    prefetch(next_);
     return true;
+}
+
+void Search::visit() {
+    OpenTile& tile = open_tiles_[current_];
+    float bound;
+    tile.best = kernels_->best_lane(tile.bounds, &bound);
+    tournament_.set(*kernels_, current_, bound);
+    if (next_.level == 0) {
+        score_block(next_.id);
+    } else {
+        open(next_);
+    }
+}
+
+const std::vector<Entry<float>>& Search::finish() {
+    if (!few_) return best_.finish();
+    few_best_.write_to(found_);
+    return found_;
 }
 
 }  // namespace conse

@@ -51,8 +51,12 @@ void LabelChunk::score(std::size_t begin, std::size_t end, const float* query, f
 void LabelChunk::make_factors(std::size_t end) {
     const std::size_t count = end - begin_;
     float* factors = factors_.data()->lanes;
-    const bool all_usual = kernels_.invert_lengths(squared_lengths_.data(), n_tiles_ * kDenseLanes, factors);
-    for (std::size_t i = 0; i < count && (!all_usual || labels_.lengths != nullptr); ++i) correct_factor(i);
+    const double* squares = squared_lengths_.data();
+    const bool usual =
+        labels_.lengths != nullptr && kernels_.invert_given(labels_.lengths + begin_, squares, count, factors);
+    if (!usual && (!kernels_.invert_lengths(squares, n_tiles_ * kDenseLanes, factors) || labels_.lengths != nullptr)) {
+        for (std::size_t i = 0; i < count; ++i) correct_factor(i);
+    }
     std::fill(factors + count, factors + n_tiles_ * kDenseLanes, std::numeric_limits<float>::quiet_NaN());
 }
 

@@ -44,6 +44,13 @@ const std::vector<Entry<Value>>& first_of(const std::vector<Entry<Value>>& list,
     return first;
 }
 
+template <class Value>
+void in_order(const std::vector<Entry<Value>>& list, std::vector<Entry<double>>& kept) {
+    kept.clear();
+    for (const Entry<Value>& entry : list) kept.push_back({static_cast<double>(entry.value), entry.id});
+    std::sort(kept.begin(), kept.end(), RanksBefore());
+}
+
 // A classifier's output for every class.
 template <class Element>
 class ClassifierRows : public RowQueries {
@@ -58,6 +65,11 @@ class ClassifierRows : public RowQueries {
         for (std::size_t i = 0; i < top_t.count; ++i) {
             set(r, first_of(list, n_listed(top_t.values[i])), top_t.values[i], *queries[i]);
         }
+    }
+
+    void list(const KernelTable& kernels, std::size_t r, std::size_t top_t,
+              std::vector<Entry<double>>& kept) const override {
+        in_order(select(kernels, r, std::min(top_t, x_.columns)), kept);
     }
 
   protected:
@@ -138,6 +150,17 @@ class PairRows : public RowQueries {
         : RowQueries(weights.rows), n_classes_(static_cast<std::int64_t>(n_classes)), ids_(ids), weights_(weights) {}
 
     void fill(const KernelTable&, std::size_t r, const TopTs& top_t, Query* const* queries) const override {
+        const auto& pairs = read(r);
+        for (std::size_t i = 0; i < top_t.count; ++i) queries[i]->set_weights(pairs);
+    }
+
+    void list(const KernelTable&, std::size_t r, std::size_t, std::vector<Entry<double>>& kept) const override {
+        in_order(read(r), kept);
+    }
+
+  private:
+    // The pairs of a row as selection would have listed them.
+    const std::vector<Entry<ValueOf<Element>>>& read(std::size_t r) const {
         thread_local std::vector<Entry<ValueOf<Element>>> pairs;
         read(r, pairs);
         const auto by_class = [](const auto& a, const auto& b) { return a.id < b.id; };
@@ -147,13 +170,11 @@ class PairRows : public RowQueries {
             invalid_argument("indices[", r, "] holds class ", pairs[t].id,
                              " twice; add the weights of a repeated class up first");
         }
-        // The order in which selection would have found them.
         std::sort(pairs.begin(), pairs.end(), RanksBefore());
         sort_rest_by_id(pairs, kBoundTerms);
-        for (std::size_t i = 0; i < top_t.count; ++i) queries[i]->set_weights(pairs);
+        return pairs;
     }
 
-  private:
     void read(std::size_t r, std::vector<Entry<ValueOf<Element>>>& pairs) const {
         thread_local Selector<Element> selector;
         const Element* row = contiguous_row(weights_, r, selector.gathered);

@@ -5,8 +5,10 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "conse/matrix_view.hpp"
+#include "core/collector.hpp"
 #include "core/directions.hpp"
 #include "core/query.hpp"
 
@@ -31,6 +33,10 @@ class RowQueries {
 
     /// Sets up the queries of a row, one for each T, not yet combined.
     virtual void fill(const KernelTable& kernels, std::size_t row, const TopTs& top_t, Query* const* queries) const = 0;
+
+    /// The kept classes of a row, all in the order of selection: value descending, class id ascending.
+    virtual void list(const KernelTable& kernels, std::size_t row, std::size_t top_t,
+                      std::vector<Entry<double>>& kept) const = 0;
 
     void fill(const KernelTable& kernels, std::size_t row, std::size_t top_t, Query& query) const {
         Query* const one = &query;

@@ -55,6 +55,35 @@ void check_values(const Element* row, std::size_t n, Domain domain, const char* 
     }
 }
 
+constexpr std::size_t kColumnsAtOnce = 1024;  // gathered before the floor is raised
+
+// Sixteen gathered columns at a time, without a branch for any of them.
+template <class Element>
+void select_few(const KernelTable& kernels, const Element* row, std::size_t n, std::size_t k, float floor,
+                std::uint32_t* columns, std::vector<Entry<float>>& kept) {
+    FewBest best;
+    best.reset(std::max<std::size_t>(1, k));
+    for (std::size_t begin = 0; begin < n; begin += kColumnsAtOnce) {
+        const std::size_t found =
+            collect_of(kernels, row)(row, begin, std::min(n, begin + kColumnsAtOnce), floor, columns);
+        for (std::size_t first = 0; first < found; first += kFewBest) {
+            // Columns come in ascending order: an equal value that comes later cannot enter any more.
+            if (best.full()) floor = std::nextafter(best.floor(), std::numeric_limits<float>::infinity());
+            float values[kFewBest] = {};
+            std::int32_t ids[kFewBest] = {};
+            std::uint32_t mask = 0;
+            for (std::size_t i = 0; i < std::min(kFewBest, found - first); ++i) {
+                ids[i] = static_cast<std::int32_t>(columns[first + i]);
+                values[i] = value_of(row[ids[i]]);
+                mask |= static_cast<std::uint32_t>(values[i] >= floor) << i;
+            }
+            best.take(kernels, values, ids, mask, static_cast<std::uint32_t>(n));
+        }
+    }
+    best.write_to(kept);
+    for (Entry<float>& entry : kept) entry.value = value_of(row[entry.id]);  // a zero keeps its sign
+}
+
 }  // namespace
 
 // Checks the row by the way. Most rows are weights in order, which one operation for 16 columns can tell.
@@ -79,12 +108,17 @@ auto Selector<Element>::select(const KernelTable& kernels, const Element* row, s
                                std::size_t row_number) -> const std::vector<Entry<Value>>& {
     Value floor = floor_of(kernels, row, n, k, domain, argument, row_number);
     if (k > kSurveyLanes) return many_.select(row, n, k);
-    constexpr std::size_t kChunk = 1024;  // columns gathered before the floor is raised
-    columns_.resize(kChunk);
+    columns_.resize(kColumnsAtOnce);
+    if constexpr (std::is_same_v<Value, float>) {
+        if (k <= FewBest::kMost) {
+            select_few(kernels, row, n, std::min(k, n), floor, columns_.data(), few_);
+            return few_;
+        }
+    }
     collector_.reset(std::max<std::size_t>(1, std::min(k, n)));
-    for (std::size_t begin = 0; begin < n; begin += kChunk) {
+    for (std::size_t begin = 0; begin < n; begin += kColumnsAtOnce) {
         const std::size_t found =
-            collect_of(kernels, row)(row, begin, std::min(n, begin + kChunk), floor, columns_.data());
+            collect_of(kernels, row)(row, begin, std::min(n, begin + kColumnsAtOnce), floor, columns_.data());
         for (std::size_t i = 0; i < found; ++i) {
             const Value value = value_of(row[columns_[i]]);
             if (value < floor) continue;
@@ -105,8 +139,8 @@ auto Selector<Element>::select_terms(const KernelTable& kernels, const Element* 
         const auto& first = select(kernels, row, n, kBoundTerms, domain, argument, row_number);
         return many_.complete(first, row, n, top_t);
     }
-    select(kernels, row, n, std::min(top_t, n), domain, argument, row_number);
-    return collector_.with_rest_by_id(kBoundTerms);
+    const auto& kept = select(kernels, row, n, std::min(top_t, n), domain, argument, row_number);
+    return kept.size() <= kBoundTerms ? kept : collector_.with_rest_by_id(kBoundTerms);
 }
 
 template class Selector<std::uint16_t>;

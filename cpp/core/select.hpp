@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/collector.hpp"
+#include "core/few_best.hpp"
 #include "core/select_many.hpp"
 #include "kernels/kernels.hpp"
 
@@ -41,6 +42,7 @@ class Selector {
     static Value floor_of(const KernelTable& kernels, const Element* row, std::size_t n, std::size_t k, Domain domain,
                           const char* argument, std::size_t row_number);
 
+    std::vector<Entry<Value>> few_;
     ManySelector<Element> many_;
     std::vector<std::uint32_t> columns_;
     Collector<Value> collector_;

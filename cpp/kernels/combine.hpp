@@ -151,8 +151,6 @@ void combine_queries(const AllShares& shares, std::size_t q, const float* embedd
 
 void combine_all(const AllShares& shares, const float* embeddings, std::size_t dimension, float* sums,
                  std::size_t sums_stride) {
-    // A query alone leaves registers to more dimensions; eight chains of additions do not wait for each other.
-    constexpr int kTilesOfOne = kScoreTiles * kScoreQueries < 8 ? kScoreTiles * kScoreQueries : 8;
     constexpr std::size_t kQueries = kScoreQueries;
     for (std::size_t next = 0; next < shares.count && shares.count >= kQueries; next += kQueries) {
         const std::size_t q = next + kQueries <= shares.count ? next : shares.count - kQueries;

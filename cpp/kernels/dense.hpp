@@ -48,11 +48,14 @@ struct Rows {
         if (first + kDenseLanes < labels.count) ahead = static_cast<std::ptrdiff_t>(kDenseLanes) * labels.stride;
     }
 
-    // Sixteen streams at once are more than the hardware follows: at 300 dimensions 7.7 GB/s come from memory without
-    // this and 10.4 with it, of 11.3 that plain reading gets. Columns further on in the same rows do not help.
+    // Asks for the next sixteen rows from end to end while these are read column by column: sixteen streams at once are
+    // more than the hardware follows, and with 768 dimensions more than the cache's places for them.
     void prefetch(std::size_t d) const {
-        if (ahead == 0 || d % (64 / sizeof(Element)) != 0) return;
-        for (const Element* row : begin) __builtin_prefetch(reinterpret_cast<const char*>(row + d) + ahead, 0, 3);
+        if (ahead <= 0) return;
+        const char* next = reinterpret_cast<const char*>(begin[0]) + ahead;
+        const std::size_t bytes = static_cast<std::size_t>(ahead);
+        const std::size_t last = (d + kStep) * bytes / dimension;
+        for (std::size_t at = d * bytes / dimension; at < last; at += 64) __builtin_prefetch(next + at, 0, 3);
     }
 };
 
@@ -100,13 +103,11 @@ class Columns {
         sink_.end_step(d + kStep);
     }
 
-    static constexpr std::size_t kFewColumns = 4;  // so many are read one by one sooner than a whole step again
-
     // The last columns, fewer than a step.
     void rest(std::size_t d) {
         float columns[kStep][kDenseLanes];
         const std::size_t count = rows_.dimension - d;
-        if (count > kFewColumns && rows_.dimension >= kStep) {
+        if (rows_.dimension >= kStep) {
             read_last(count, columns);
         } else {
             for (std::size_t lane = 0; lane < kDenseLanes; ++lane) {
@@ -230,6 +231,23 @@ void dots(const float* query, const DenseRows& labels, float* result, double* sq
 
 // ---- lengths and floors ----------------------------------------------------------------------------------
 
+// The root of a square is the number again.
+bool invert_given(const double* lengths, const double* squared_lengths, std::size_t count, float* factors) {
+    const F64 zero = F64::broadcast(0);
+    std::uint32_t all_usual = kAllLanes;
+    for (std::size_t first = 0; first < count; first += kDenseLanes) {
+        const std::size_t n = count - first < kDenseLanes ? count - first : kDenseLanes;
+        const F64 given = n < kDenseLanes ? F64::load_first(lengths + first, n) : F64::load(lengths + first);
+        double inverse[kDenseLanes];
+        inverse_root(multiply_add(given, given, zero)).store(inverse);
+        for (std::size_t i = 0; i < kDenseLanes; ++i) factors[first + i] = static_cast<float>(inverse[i]);
+        const std::uint32_t usual = lanes_between(kLeastUsual, given, kMostUsual) &
+                                    lanes_between(kLeastUsual, F64::load(squared_lengths + first), kMostUsual);
+        all_usual &= usual | ~((1u << n) - 1);
+    }
+    return all_usual == kAllLanes;
+}
+
 bool invert_lengths(const double* squared_lengths, std::size_t count, float* factors) {
     bool all_usual = true;
     for (std::size_t first = 0; first < count; first += kDenseLanes) {
@@ -283,10 +301,11 @@ constexpr int half_of(int n) {
 template <int kQueries>
 void score_from(const DenseQueries& queries, std::size_t q, const DenseTiles& tiles, float* scores,
                 std::uint16_t* masks) {
+    constexpr int kTiles = kQueries == 1 ? kTilesOfOne : kScoreTiles;
     for (; q + kQueries <= queries.count; q += kQueries) {
         std::size_t tile = 0;
-        for (; tile + kScoreTiles <= tiles.count; tile += kScoreTiles) {
-            score_block<kScoreTiles, kQueries>(queries, q, tiles, tile, scores, masks);
+        for (; tile + kTiles <= tiles.count; tile += kTiles) {
+            score_block<kTiles, kQueries>(queries, q, tiles, tile, scores, masks);
         }
         for (; tile < tiles.count; ++tile) score_block<1, kQueries>(queries, q, tiles, tile, scores, masks);
     }

@@ -25,6 +25,9 @@ constexpr std::size_t kRunTerms = 32;
 // A bound reads the maxima of this many classes at most, the first; what the others can add is bounded by their length.
 constexpr std::size_t kBoundTerms = kRunTerms;
 
+// Up to so many of the best are kept in registers, as keys that hold a value and its id.
+constexpr std::size_t kFewBest = 16;
+
 // A squared length keeps one partial sum per lane, lane = dimension mod 16, on every target, whatever the width of its
 // registers; buffers that kernels read in whole steps have room for as many.
 constexpr std::size_t kDotLanes = 16;
@@ -51,6 +54,8 @@ constexpr std::size_t kDenseLanes = 16;
 
 // A dense label's products are multiplied by the inverse of its length where that lies between these.
 constexpr double kLeastFactor = 1e-30, kLargestFactor = 1e30;
+// Far enough from there that no label needs another look.
+constexpr double kLeastUsual = 1e-15, kMostUsual = 1e15;
 
 // Labels, `stride` bytes apart, never over-read. `count` results are written as a multiple of 16.
 struct DenseRows {
@@ -131,8 +136,11 @@ struct KernelTable {
 
     // The lowest of the 32 lanes that hold the largest bound, which goes to *best.
     std::uint32_t (*best_lane)(const float* bounds, float* best);
-    // Writes the lanes whose bound is finite and >= floor, highest first, and returns how many.
-    std::uint32_t (*order_lanes)(const float* bounds, float floor, std::uint8_t* lanes);
+
+    // Collect. Puts the entries of `mask` whose id is below n_ids, 2^31 at most, among the kFewBest best that are kept,
+    // in order, as keys; an empty place is 0. No branch depends on a value.
+    void (*keep_best)(const float* values, const std::int32_t* ids, std::uint32_t mask, std::uint32_t n_ids,
+                      double* kept);
 
     // Dense ranking. Packs labels into tiles (dimension, 16), one after the other; lanes without a label are zeros.
     // squared_lengths in float64, of eight squares at a time added up in float32, or all in float64 beside 1e+-30.
@@ -146,6 +154,10 @@ struct KernelTable {
 
     // factors[i] = 1 / sqrt(squared_lengths[i]), or NaN beside the limits above; whether there was none such.
     bool (*invert_lengths)(const double* squared_lengths, std::size_t count, float* factors);
+
+    // factors[i] = 1 / lengths[i]; whether these and the squared lengths of the rows lie between kLeastUsual and
+    // kMostUsual. squared_lengths and factors have room for a multiple of 16.
+    bool (*invert_given)(const double* lengths, const double* squared_lengths, std::size_t count, float* factors);
 
     // scores[i] = dots[i] * factors[i]; bit `lane` of masks[tile] says that the score reaches the floor.
     void (*scale)(const float* dots, const float* factors, std::size_t count, float floor, float* scores,

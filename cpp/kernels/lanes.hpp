@@ -66,6 +66,12 @@ struct Lanes16 {
         for (int i = 0; i < kRegisters; ++i) a.r[i] = min(a.r[i], b.r[i]);
         return a;
     }
+    // Each lane has what stood one before it; the first has `first`.
+    friend Lanes16 following(Value first, const Lanes16& a) {
+        Lanes16 x;
+        for (int i = 0; i < kRegisters; ++i) x.r[i] = following(i == 0 ? Native::broadcast(first) : a.r[i - 1], a.r[i]);
+        return x;
+    }
     friend std::uint32_t at_least(const Lanes16& a, const Lanes16& b) {
         std::uint32_t mask = 0;
         for (int i = 0; i < kRegisters; ++i) mask |= at_least(a.r[i], b.r[i]) << (i * Native::kLanes);

@@ -81,6 +81,9 @@ struct NativeF64 {
     friend NativeF64 inverse_root(NativeF64 a) { return {_mm256_div_pd(_mm256_set1_pd(1), _mm256_sqrt_pd(a.v))}; }
     friend NativeF64 max(NativeF64 a, NativeF64 b) { return {_mm256_max_pd(a.v, b.v)}; }
     friend NativeF64 min(NativeF64 a, NativeF64 b) { return {_mm256_min_pd(a.v, b.v)}; }
+    friend NativeF64 following(NativeF64 before, NativeF64 a) {
+        return {_mm256_shuffle_pd(_mm256_permute2f128_pd(before.v, a.v, 0x21), a.v, 0x5)};
+    }
     friend std::uint32_t at_least(NativeF64 a, NativeF64 b) {
         return static_cast<std::uint32_t>(_mm256_movemask_pd(_mm256_cmp_pd(a.v, b.v, _CMP_GE_OQ)));
     }

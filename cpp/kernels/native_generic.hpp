@@ -32,6 +32,7 @@ struct NativeScalar {
         __builtin_memcpy(&bits_of_b, &b.v, sizeof bits_of_b);
         return bits_of_a > bits_of_b ? a : b;
     }
+    friend NativeScalar following(NativeScalar before, NativeScalar) { return before; }
     friend Value largest(NativeScalar a) { return a.v; }
     friend std::uint32_t at_least(NativeScalar a, NativeScalar b) { return a.v >= b.v; }
 };

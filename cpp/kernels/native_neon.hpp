@@ -61,6 +61,7 @@ struct NativeF64 {
     friend NativeF64 inverse_root(NativeF64 a) { return {vdivq_f64(vdupq_n_f64(1), vsqrtq_f64(a.v))}; }
     friend NativeF64 max(NativeF64 a, NativeF64 b) { return {vmaxq_f64(a.v, b.v)}; }
     friend NativeF64 min(NativeF64 a, NativeF64 b) { return {vminq_f64(a.v, b.v)}; }
+    friend NativeF64 following(NativeF64 before, NativeF64 a) { return {vextq_f64(before.v, a.v, 1)}; }
     friend std::uint32_t at_least(NativeF64 a, NativeF64 b) {
         const uint64x2_t bits = {1, 2};
         return static_cast<std::uint32_t>(vaddvq_u64(vandq_u64(vcgeq_f64(a.v, b.v), bits)));

@@ -70,6 +70,7 @@ struct NativeF64 {
     friend NativeF64 inverse_root(NativeF64 a) { return {_mm_div_pd(_mm_set1_pd(1), _mm_sqrt_pd(a.v))}; }
     friend NativeF64 max(NativeF64 a, NativeF64 b) { return {_mm_max_pd(a.v, b.v)}; }
     friend NativeF64 min(NativeF64 a, NativeF64 b) { return {_mm_min_pd(a.v, b.v)}; }
+    friend NativeF64 following(NativeF64 before, NativeF64 a) { return {_mm_shuffle_pd(before.v, a.v, 1)}; }
     friend std::uint32_t at_least(NativeF64 a, NativeF64 b) {
         return static_cast<std::uint32_t>(_mm_movemask_pd(_mm_cmpge_pd(a.v, b.v)));
     }

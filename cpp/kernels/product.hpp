@@ -14,6 +14,9 @@ namespace {
 
 static_assert(kDenseLanes == 16, "the loops below are written for these");
 
+// A query alone leaves registers to more tiles; eight chains of additions do not wait for each other.
+constexpr int kTilesOfOne = kScoreTiles * kScoreQueries < 8 ? kScoreTiles * kScoreQueries : 8;
+
 constexpr int kParts = kDenseLanes / NativeF32::kLanes;  // registers of a column
 
 // Sixteen neighbours of every term: the labels of packed tiles at each dimension, or dimensions of each class

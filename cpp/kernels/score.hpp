@@ -101,20 +101,30 @@ std::uint32_t best_lane(const float* bounds, float* best) {
     return mask == 0 ? 0 : static_cast<std::uint32_t>(__builtin_ctz(mask));
 }
 
-// The place of a lane is the number of lanes that beat it: no branch depends on a bound.
-std::uint32_t order_lanes(const float* bounds, float floor, std::uint8_t* lanes) {
-    const F32 low = F32::load(bounds), high = F32::load(bounds + 16);
-    const F32 lowest = F32::broadcast(floor > -__FLT_MAX__ ? floor : -__FLT_MAX__);
-    const std::uint32_t mask = at_least(low, lowest) | at_least(high, lowest) << 16;
-    for (std::uint32_t left = mask; left != 0; left &= left - 1) {
-        const auto lane = static_cast<std::uint32_t>(__builtin_ctz(left));
-        const F32 own = F32::broadcast(bounds[lane]);
-        const std::uint32_t not_above = at_least(own, low) | at_least(own, high) << 16;
-        const std::uint32_t not_below = at_least(low, own) | at_least(high, own) << 16;
-        const std::uint32_t before = not_below & (~not_above | ((1u << lane) - 1)) & mask;
-        lanes[__builtin_popcount(before)] = static_cast<std::uint8_t>(lane);
+// A float as an unsigned integer in the same order, zeros of both signs being one.
+std::uint32_t ordered_bits(float value) {
+    const float one_zero = value + 0.0f;
+    std::uint32_t bits;
+    __builtin_memcpy(&bits, &one_zero, sizeof bits);
+    return bits ^ (0x80000000u | (0u - (bits >> 31)));
+}
+
+// A value and, below it, its id, the lower the higher: 63 bits, which compare as a finite double does. Their upper
+// eleven, its exponent, are all ones for NaN only and all zeros for -NaN.
+void keep_best(const float* values, const std::int32_t* ids, std::uint32_t mask, std::uint32_t n_ids, double* kept) {
+    std::uint64_t keys[kFewBest];
+    for (std::size_t lane = 0; lane < kFewBest; ++lane) {
+        const auto id = static_cast<std::uint32_t>(ids[lane]);
+        const std::uint64_t key = static_cast<std::uint64_t>(ordered_bits(values[lane])) << 31 | (0x7fffffffu - id);
+        keys[lane] = id < n_ids ? key : 0;
     }
-    return static_cast<std::uint32_t>(__builtin_popcount(mask));
+    F64 best = F64::load(kept);
+    for (; mask != 0; mask &= mask - 1) {
+        double key;
+        __builtin_memcpy(&key, &keys[__builtin_ctz(mask)], sizeof key);
+        best = max(best, min(following(__builtin_inf(), best), F64::broadcast(key)));
+    }
+    best.store(kept);
 }
 
 }  // namespace

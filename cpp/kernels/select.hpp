@@ -42,15 +42,19 @@ Value infinity() {
 // The k-th largest of 16 kParts values: the largest that k of them are not below.
 template <int kParts, class Lanes, class Value>
 Value kth_largest(const Lanes* values, std::size_t k) {
-    Value each[16 * kParts], kth = -infinity<Value>();
+    constexpr std::size_t kNone = 16 * kParts;
+    Value each[kNone + 1], kth = -infinity<Value>();
     for (int part = 0; part < kParts; ++part) values[part].store(each + 16 * part);
-    for (const Value value : each) {
-        const Lanes candidate = Lanes::broadcast(value);
+    each[kNone] = kth;
+    for (std::size_t i = 0; i < kNone; ++i) {
+        const Lanes candidate = Lanes::broadcast(each[i]);
         std::size_t n_at_least = 0;
         for (int part = 0; part < kParts; ++part) {
             n_at_least += static_cast<std::size_t>(__builtin_popcount(at_least(values[part], candidate)));
         }
-        kth = n_at_least >= k && value > kth ? value : kth;
+        // A choice of places, not of values, which would be a branch: a third of them are guessed wrong.
+        const Value reached = each[n_at_least >= k ? i : kNone];
+        kth = reached > kth ? reached : kth;
     }
     return kth;
 }
@@ -125,26 +129,44 @@ void survey_weights(const Element* row, std::size_t n, std::size_t k, WeightSurv
     result->floor = floor_of<F32, float>(largest, k);
 }
 
+// Which of the 64 columns from i on, before `end`, reach the floor.
+template <class Element, class Lanes>
+std::uint64_t reaching(const Element* row, std::size_t i, std::size_t end, const Lanes& floor) {
+    std::uint64_t mask = 0;
+    for (std::size_t part = 0; part < 4; ++part) {
+        const std::size_t at = i + 16 * part;
+        if (at + 16 <= end) {
+            mask |= static_cast<std::uint64_t>(at_least(Lanes::load(row + at), floor)) << (16 * part);
+        } else if (at < end) {
+            const std::uint32_t valid = (1u << (end - at)) - 1;
+            const std::uint32_t bits = at_least(Lanes::load_first(row + at, end - at), floor) & valid;
+            mask |= static_cast<std::uint64_t>(bits) << (16 * part);
+        }
+    }
+    return mask;
+}
+
+// Few columns are found, in any of the groups: one loop over all of them, since a loop for each group would be left at
+// a guess.
 template <class Element>
 std::size_t collect(const Element* row, std::size_t begin, std::size_t end, typename Compared<Element>::Value floor,
                     std::uint32_t* ids) {
     using Lanes = typename Compared<Element>::Lanes;
     const Lanes lowest = Lanes::broadcast(floor);
     std::size_t found = 0;
-    for (std::size_t i = begin; i < end; i += 64) {
-        std::uint64_t mask = 0;
-        for (std::size_t part = 0; part < 4; ++part) {
-            const std::size_t at = i + 16 * part;
-            if (at + 16 <= end) {
-                mask |= static_cast<std::uint64_t>(at_least(Lanes::load(row + at), lowest)) << (16 * part);
-            } else if (at < end) {
-                const std::uint32_t valid = (1u << (end - at)) - 1;
-                const std::uint32_t bits = at_least(Lanes::load_first(row + at, end - at), lowest) & valid;
-                mask |= static_cast<std::uint64_t>(bits) << (16 * part);
-            }
+    for (std::size_t first = begin; first < end; first += 64 * 64) {
+        std::uint64_t masks[64], groups = 0;
+        for (std::size_t g = 0; g < 64 && first + 64 * g < end; ++g) {
+            masks[g] = reaching(row, first + 64 * g, end, lowest);
+            groups |= static_cast<std::uint64_t>(masks[g] != 0) << g;
         }
-        for (; mask != 0; mask &= mask - 1) {
-            ids[found++] = static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(__builtin_ctzll(mask));
+        while (groups != 0) {
+            const auto g = static_cast<std::size_t>(__builtin_ctzll(groups));
+            const std::uint64_t mask = masks[g], left = mask & (mask - 1);
+            ids[found++] =
+                static_cast<std::uint32_t>(first + 64 * g) + static_cast<std::uint32_t>(__builtin_ctzll(mask));
+            masks[g] = left;
+            groups &= groups - static_cast<std::uint64_t>(left == 0);
         }
     }
     return found;

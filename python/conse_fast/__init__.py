@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from conse_fast import _core
 from conse_fast._candidates import Candidates
+from conse_fast._explanation import Difference, Explanation
 from conse_fast._facts import Plan
 from conse_fast._index import ConseIndex
 from conse_fast._index_labels import LabelSets
@@ -26,6 +27,7 @@ from conse_fast._limits import Limits, measure_limits
 from conse_fast._names import Names
 from conse_fast._primitives import conse, convex_combination, cosine_rank, top_k
 from conse_fast._ranking import BestSeenAndUnseen, Ranking
+from conse_fast._reachability import Reachability
 
 if TYPE_CHECKING:
     from conse_fast import metrics
@@ -88,6 +90,8 @@ __all__ = [
     "Candidates",
     "ConseIndex",
     "Coverage",
+    "Difference",
+    "Explanation",
     "LabelEmbeddings",
     "LabelSets",
     "Limits",
@@ -95,6 +99,7 @@ __all__ = [
     "Names",
     "Plan",
     "Ranking",
+    "Reachability",
     "WordVectors",
     "__version__",
     "conse",

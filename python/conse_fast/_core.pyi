@@ -114,6 +114,19 @@ class Index:
         /,
     ) -> None: ...
     def embed(self, probabilities: _Array, top_t: int, out: _Array, n_threads: int, /) -> None: ...
+    def explain(
+        self,
+        probabilities: _Array,
+        top_t: int,
+        labels: _Array,
+        results: tuple[_Array, _Array, _Array, _Array, _Array],
+        n_threads: int,
+        seen_penalty: float,
+        dot: bool,
+        /,
+    ) -> None: ...
+    def class_cosines(self, labels: _Array, cosines: _Array, n_threads: int, /) -> None: ...
+    def rows_per_label(self) -> npt.NDArray[np.uint32]: ...
     def info(self) -> dict[str, Any]: ...
     def plan(
         self, top_t: int, k: int, n_images: int, candidates: CandidateSet | None, /

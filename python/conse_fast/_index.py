@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Callable, Literal, Union
 import numpy as np
 
 from conse_fast import _arrays, _candidates, _core, _paths
-from conse_fast._index_labels import IndexLabels, encode_label_sets
+from conse_fast._explanations import IndexExplanations
+from conse_fast._index_labels import encode_label_sets
 from conse_fast._names import encode
 from conse_fast._ranking import BestSeenAndUnseen, Ranking
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _MISSING_CLASSES = ("skip", "refill", "raise")
 
 
-class ConseIndex(IndexLabels):
+class ConseIndex(IndexExplanations):
     """Label embeddings with everything that can be known before an image arrives.
 
     Made by `build` or `open`; safe to use from several threads. The file (safetensors, ``docs/format.md``) is mapped,
@@ -384,11 +385,10 @@ class ConseIndex(IndexLabels):
         Raises:
             TypeError, ValueError: As `rank`.
         """
-        core = self._handle
         rows, single = _arrays.rows(probabilities, "probabilities")
         t, n = _arrays.terms(top_t, self.n_classes), _arrays.threads(n_threads)
         f = _arrays.result(out, "out", _arrays.shape_of(rows, single, self.dimension), np.float32, (rows,))
-        core.embed(rows, t, _arrays.as_rows(f, single), n)
+        self._handle.embed(rows, t, _arrays.as_rows(f, single), n)
         return f
 
     def __reduce__(self) -> tuple[Callable[[Any], ConseIndex], tuple[Any]]:

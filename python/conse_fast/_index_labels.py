@@ -12,7 +12,7 @@ from conse_fast import _arrays, _candidates, _core
 from conse_fast._candidates import Candidates
 from conse_fast._facts import IndexFacts, Plan
 from conse_fast._label_texts import LabelTexts
-from conse_fast._names import Names, encode
+from conse_fast._names import encode
 
 if TYPE_CHECKING:
     from conse_fast._candidates import AnyCandidates
@@ -24,15 +24,11 @@ class LabelSets(Mapping[str, Candidates]):
     A set is prepared when it is first asked for, and kept.
     """
 
-    def __init__(self, index: _core.Index, n_sets: int, n_labels: int) -> None:
+    def __init__(self, index: _core.Index, names: Sequence[str], n_labels: int) -> None:
         self._index = index
         self._n_labels = n_labels
-        self._places = {name: i for i, name in enumerate(Names(index, "label_set_names", n_sets))}
+        self._places = {name: place for place, name in enumerate(names)}
         self._prepared: dict[str, Candidates] = {}
-
-    def sizes(self) -> dict[str, int]:
-        """How many labels each set holds."""
-        return {name: len(self._index.label_set(place)) for name, place in self._places.items()}
 
     def __getitem__(self, name: str) -> Candidates:
         """The labels of a set; KeyError when there is none of this name."""
@@ -63,7 +59,7 @@ class IndexLabels(IndexFacts):
     def label_sets(self) -> LabelSets:
         """The named sets of labels that the index holds: a mapping from name to `Candidates`."""
         if self._sets is None:
-            self._sets = LabelSets(self._handle, self._info["n_label_sets"], self.n_labels)
+            self._sets = LabelSets(self._handle, tuple(self._info["label_sets"]), self.n_labels)
         return self._sets
 
     @property
@@ -124,12 +120,13 @@ class IndexLabels(IndexFacts):
         return Plan(*self._handle.plan(terms, *counts, prepared))
 
     def info(self) -> dict[str, Any]:
-        """What the index holds, as a dictionary of plain values."""
-        info = super().info()
-        del info["n_label_sets"]
-        info["label_sets"] = self.label_sets.sizes()
-        info["n_seen_labels"] = int(np.count_nonzero(self.label_class >= 0))
-        return info
+        """What the index holds, as a dictionary of plain values.
+
+        ``n_seen_labels`` is counted when it is first asked for, and None if the index was closed before.
+        """
+        if self._opened is not None and "n_seen_labels" not in self._info:
+            self._info["n_seen_labels"] = int(np.count_nonzero(self.label_class >= 0))
+        return {"n_seen_labels": None, **super().info()}
 
     def close(self) -> None:
         """Lets go of the file or memory; it is unmapped when the last array, name sequence and set of it are gone."""

@@ -5,6 +5,10 @@
 #include <map>
 
 #include "check.hpp"
+#include "core/dispatch.hpp"
+#include "core/few_best.hpp"
+#include "core/tournament.hpp"
+#include "targets.hpp"
 
 namespace conse {
 namespace {
@@ -89,6 +93,59 @@ CONSE_TEST(floor_of_labels, "collector.floor is that of the k-th distinct id") {
     collector.push(0.25f, 3);
     CHECK(collector.finish().size() == 2);
     CHECK(collector.floor() == 0.25f);
+}
+
+CONSE_TEST(few, "collector.few are kept as sorting would, sixteen at a time: ties, both zeros, ids out of range") {
+    constexpr float kValues[] = {0.0f, -0.0f, 1, 1, -1, 1e-45f, -1e-45f, 3e38f, -3e38f, INFINITY, -INFINITY, 0.5f};
+    testing::for_each_target([&] {
+        std::mt19937 generator(3);
+        for (int round = 0; round < 300; ++round) {
+            const std::size_t k = 1 + generator() % FewBest::kMost, n_taken = generator() % 6;
+            const std::uint32_t n_ids = round % 2 == 0 ? 0x80000000u : 70;
+            FewBest few;
+            few.reset(k);
+            std::vector<Entry<float>> entries, found;
+            for (std::size_t taken = 0; taken < n_taken; ++taken) {
+                float values[kFewBest];
+                std::int32_t ids[kFewBest];
+                const auto mask = static_cast<std::uint32_t>(generator() & 0xffff);
+                for (std::size_t i = 0; i < kFewBest; ++i) {
+                    values[i] = kValues[generator() % 12];
+                    ids[i] = static_cast<std::int32_t>((generator() % 7 == 0 ? 0x7fffffffu : 16 * taken + i) ^ 5u);
+                    if (generator() % 9 == 0) ids[i] = -1;
+                    const bool counts = (mask >> i & 1) != 0 && static_cast<std::uint32_t>(ids[i]) < n_ids;
+                    if (counts) entries.push_back({values[i] + 0.0f, ids[i]});
+                }
+                few.take(kernels(), values, ids, mask, n_ids);
+            }
+            few.write_to(found);
+            CHECK(same(found, sorted(entries, k, false)));
+            CHECK(few.full() == (found.size() == k));
+            CHECK(few.floor() == (few.full() ? found.back().value : -INFINITY));
+        }
+    });
+}
+
+CONSE_TEST(tournament, "collector.a tournament knows the first of the best, however many grow and change") {
+    testing::for_each_target([] {
+        std::mt19937 generator(4);
+        Tournament tournament;
+        for (const std::size_t most : {1, 32, 33, 64, 1024, 1025, 2100}) {
+            tournament.clear();
+            std::vector<float> values;
+            while (values.size() < most) {
+                values.push_back(static_cast<float>(generator() % 1000));
+                tournament.add(kernels(), values.back());
+                const std::size_t changed = generator() % values.size();
+                values[changed] = static_cast<float>(generator() % 1000);
+                tournament.set(kernels(), changed, values[changed]);
+                float best;
+                const auto first = std::max_element(values.begin(), values.end());
+                CHECK(tournament.best(kernels(), &best) == static_cast<std::size_t>(first - values.begin()));
+                CHECK(best == *first);
+            }
+        }
+    });
 }
 
 }  // namespace

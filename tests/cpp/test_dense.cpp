@@ -2,6 +2,8 @@
 #include <cmath>
 #include <limits>
 
+#include <utility>
+
 #include "check.hpp"
 #include "core/dispatch.hpp"
 #include "kernels/half.hpp"
@@ -222,6 +224,30 @@ CONSE_TEST(factors, "dense.invert_lengths and scale leave out what float32 canno
         for (std::size_t i = 0; i < 32; ++i) {
             CHECK((masks[i / 16] >> i % 16 & 1) == (-found[i] >= -0.5f));
             CHECK(std::isnan(found[i]) || scores[i] == -found[i]);
+        }
+    });
+}
+
+CONSE_TEST(given_lengths, "dense.invert_given divides by what is given and says where a label needs another look") {
+    testing::for_each_target([] {
+        for (const std::size_t count : {1, 15, 16, 17, 33}) {
+            std::vector<double> given(count), squares((count + 15) / 16 * 16, -1);
+            for (std::size_t i = 0; i < count; ++i) given[i] = squares[i] = 0.1 + static_cast<double>(i * i);
+            std::vector<float> found(squares.size());
+            const auto inverted = [&] {
+                const auto exactly_given = testing::exactly(given);
+                return kernels().invert_given(exactly_given.get(), squares.data(), count, found.data());
+            };
+            CHECK(inverted());
+            for (std::size_t i = 0; i < count; ++i) CHECK(found[i] == static_cast<float>(1 / given[i]));
+            const double bad = std::numeric_limits<double>::quiet_NaN();
+            for (const double value : {0.0, bad, static_cast<double>(INFINITY), 1e-16, 1e16}) {
+                for (std::vector<double>* changed : {&given, &squares}) {
+                    const double before = std::exchange((*changed)[count - 1], value);
+                    CHECK(!inverted());
+                    (*changed)[count - 1] = before;
+                }
+            }
         }
     });
 }

@@ -3,6 +3,7 @@
 
 #include "conse/error.hpp"
 #include "conse/execution.hpp"
+#include "conse/explanation.hpp"
 #include "conse/index.hpp"
 #include "conse/limits.hpp"
 #include "conse/matrix_view.hpp"

@@ -10,6 +10,7 @@
 
 #include "conse/candidates.hpp"
 #include "conse/execution.hpp"
+#include "conse/explanation.hpp"
 #include "conse/matrix_view.hpp"
 
 namespace conse {
@@ -107,6 +108,16 @@ class Index {
                   float* scores, const Execution& execution = {}, const RankOptions& options = {}) const;
     /// f of each row, (rows, dimension) float32, not normalised.
     void embed(const MatrixView& probabilities, std::size_t top_t, float* f, const Execution& execution = {}) const;
+
+    /// Takes the scores of given labels apart, class by class. Of the options only the form of scores counts.
+    void explain(const MatrixView& probabilities, std::size_t top_t, const ExplanationView& explanation,
+                 const Execution& execution = {}, const RankOptions& options = {}) const;
+    /// cosines (n_labels, classes) of each class with each label, -infinity where one has no vector; the largest of a
+    /// label's several vectors.
+    void class_cosines(const std::int64_t* labels, std::size_t n_labels, float* cosines,
+                       const Execution& execution = {}) const;
+    /// (n_labels) vectors that each label has: none, one or several.
+    std::vector<std::uint32_t> rows_per_label() const;
 
     IndexInfo info() const;
     /// For calls of so many images: many together score all labels at less cost than one by one.
