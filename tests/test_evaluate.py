@@ -165,6 +165,13 @@ def test_images_of_unknown_labels_are_left_out_and_told(index, problem, truth):
     assert [figure.value for figure in found.figures] == [figure.value for figure in expected.figures]
 
 
+def test_truth_of_any_integers(index, problem, truth):
+    whole = cf.evaluate(index, problem.probabilities, truth, n_resamples=0)
+    for dtype in (np.uint16, np.int32, np.uint64, ">i4"):
+        found = cf.evaluate(index, problem.probabilities, truth.astype(dtype), n_resamples=0)
+        assert found.as_dict() == whole.as_dict()
+
+
 def test_logits(index, problem, truth):
     logits = np.log(problem.probabilities.astype(np.float64))
     found = cf.evaluate(index, logits, truth, label_sets={ALL: None}, temperature=2.0, n_resamples=0)

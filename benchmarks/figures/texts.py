@@ -14,7 +14,8 @@ more from a separate float64 computation, [to the last photo](#the-same-in-float
 numerically is in [determinism.md](determinism.md).
 
 All figures are shares in %, in brackets 95 % bootstrap intervals (1,000 resamples): what other photos of the same
-kind would change. They say nothing of other classifiers, embeddings or labels.
+kind would change. They say nothing of other classifiers, embeddings or labels, and have no width where nothing was hit:
+with 0 hits of N photos the share is below 3 / N.
 
 The command for such figures of your own index, images and label sets is `conse-fast evaluate`; in Python it is
 `conse_fast.evaluate`, which writes this page too. On what the package ships, without any other data (250 photos,

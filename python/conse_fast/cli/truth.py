@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,26 +22,15 @@ class Truth:
     Attributes:
         path: Where they come from.
         n_images: How many images they are of.
-        ids: (N,) int64 label ids, -1 for a label that the index does not hold; None for multi-label truth.
-        rows: The file of multi-label truth, (N, L) of +1, -1 and 0; else None.
+        is_multi_label: Whether an image may show several labels.
+        read: What images ``first`` to ``last - 1`` show: label ids (-1: none that the index holds), or (n, L) of +1, -1
+            and 0.
     """
 
     path: str
     n_images: int
-    ids: npt.NDArray[np.int64] | None
-    rows: RowsFile | None
-
-    @property
-    def is_multi_label(self) -> bool:
-        """Whether an image may show several labels."""
-        return self.rows is not None
-
-    def read(self, first: int, last: int) -> Array:
-        """What images ``first`` to ``last - 1`` show."""
-        if self.rows is not None:
-            return self.rows.read(first, last)
-        assert self.ids is not None
-        return self.ids[first:last]
+    is_multi_label: bool
+    read: Callable[[int, int], Array]
 
 
 def open_truth(path: str, column: str | None, index: ConseIndex) -> Truth:
@@ -57,8 +46,7 @@ def open_truth(path: str, column: str | None, index: ConseIndex) -> Truth:
         OSError: The file is missing or cannot be read.
     """
     if not path.endswith(".npy"):
-        ids = _ids_of(path, *_texts(path, column), index)
-        return Truth(path, len(ids), ids, None)
+        return _single(path, _ids_of(path, *_texts(path, column), index))
     if column is not None:
         raise CliError(f"{path} is an array, which has no column {column!r}; leave --truth-column out")
     array = open_npy(path)
@@ -67,7 +55,7 @@ def open_truth(path: str, column: str | None, index: ConseIndex) -> Truth:
     if array.ndim == 2:
         if array.shape[1] != index.n_labels:
             raise CliError(f"{path} has {array.shape[1]:,} columns; expected {index.n_labels:,}, one per label")
-        return Truth(path, len(array), None, RowsFile(path))
+        return Truth(path, len(array), True, RowsFile(path).read)
     if array.ndim != 1:
         raise CliError(f"{path} has shape {array.shape}; expected (images,) or (images, labels)")
     if array.size and not -1 <= array.min() <= array.max() < index.n_labels:
@@ -75,7 +63,11 @@ def open_truth(path: str, column: str | None, index: ConseIndex) -> Truth:
             f"{path} holds {array.min()} to {array.max()}; expected label ids from 0 to {index.n_labels - 1}, "
             "or -1 where none is known"
         )
-    return Truth(path, len(array), array.astype(np.int64), None)
+    return _single(path, array.astype(np.int64))
+
+
+def _single(path: str, ids: npt.NDArray[np.int64]) -> Truth:
+    return Truth(path, len(ids), False, lambda first, last: ids[first:last])
 
 
 def _texts(path: str, column: str | None) -> tuple[list[str], int]:

@@ -81,8 +81,8 @@ def evaluate(
         probabilities: (N, C) floats as `ConseIndex.rank` takes them, or logits, see ``temperature``.
         truth: (N,) integers, the label id of each image, -1 where it is not known; or (N, L) integers, +1 where the
             image shows the label, -1 where not, 0 where nobody looked.
-        label_sets: labels to rank by name, each as `ConseIndex.candidates` takes them; None: the unseen labels and all
-            labels of the index.
+        label_sets: labels to rank by name, each as `ConseIndex.candidates` takes them; None: all
+            `ConseIndex.label_sets`, or, if there are none, the unseen labels and all labels.
         plus_seen: evaluate each set once more with the seen labels added, on the same images.
         k: one cut-off or several; None: 1, 2, 5, 10, 20, or 3, 5 for (N, L) truth.
         top_t: kept classes per image: one number or several; None: all.

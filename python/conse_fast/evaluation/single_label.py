@@ -106,6 +106,7 @@ class SingleLabelEvaluator:
                 f"truth must hold label ids below {self._index.n_labels}, or -1 where it is not known, "
                 f"got {truth.min()} to {truth.max()}"
             )
+        truth = truth.astype(np.int64, copy=False)
         rankings: dict[int, Pair] = {}
 
         def ranking(labels: Candidates) -> Pair:
