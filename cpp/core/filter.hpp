@@ -37,6 +37,9 @@ inline Extent extent_of(const Filter& filter) {
     return {static_cast<double>(filter.n_rows), static_cast<double>(filter.blocks.size())};
 }
 
+/// Takes labels away, -1 in unused places. An id that is no label's is std::invalid_argument.
+void exclude(const IndexData& index, const std::int64_t* ids, std::size_t n_ids, Filter& filter);
+
 /// What the scores of seen labels are reduced by, as float32; std::invalid_argument when it is no finite number.
 float penalty_of(const RankOptions& options);
 

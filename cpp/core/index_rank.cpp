@@ -79,26 +79,33 @@ class Candidates {
         if (common_ != nullptr && common_->prepared_for.get() != &index) {
             invalid_argument("candidates were prepared by another index; prepare them with this one");
         }
-        if (common_ != nullptr || differ() || !any()) return;
-        fill_filter(index, choice_of(0), penalty_ != 0, own_);
-        common_ = &own_;
+        if (!any() || choices_differ()) return;
+        if (common_ == nullptr || options_.excluded != nullptr) {
+            if (common_ == nullptr) fill_filter(index, choice_of(0), penalty_ != 0, own_);
+            if (common_ != nullptr) own_ = *common_;
+            common_ = &own_;
+        }
+        if (options_.excluded != nullptr && options_.excluded_stride == 0) exclude_from(own_, 0);
     }
     bool dot() const { return options_.dot; }
     // Whether any label is left out or set back.
     bool any() const {
-        return options_.mask != nullptr || options_.ids != nullptr || common_ != nullptr || penalty_ != 0;
+        return options_.mask != nullptr || options_.ids != nullptr || options_.excluded != nullptr ||
+               common_ != nullptr || penalty_ != 0;
     }
     // Whether each row has its own.
-    bool differ() const {
-        const bool rows = options_.mask != nullptr ? options_.mask_stride != 0 : options_.ids_stride != 0;
-        return options_.candidates == nullptr && rows;
-    }
+    bool differ() const { return choices_differ() || options_.excluded_stride != 0; }
     // What all rows have in common.
     Allowed of_all() const { return {common_, penalty_, penalty_ != 0 ? &index_.label_places().seen_blocks : nullptr}; }
     Allowed of_row(std::size_t row, Filter& scratch) const {
         Allowed allowed = of_all();
         if (!differ()) return allowed;
-        fill_filter(index_, choice_of(row), penalty_ != 0, scratch);
+        if (choices_differ()) {
+            fill_filter(index_, choice_of(row), penalty_ != 0, scratch);
+        } else {
+            scratch = *common_;
+        }
+        if (options_.excluded != nullptr) exclude_from(scratch, row);
         allowed.filter = &scratch;
         return allowed;
     }
@@ -106,6 +113,14 @@ class Candidates {
     Extent extent() const { return common_ == nullptr ? extent_of(index_) : extent_of(*common_); }
 
   private:
+    bool choices_differ() const {
+        const bool rows = options_.mask != nullptr ? options_.mask_stride != 0 : options_.ids_stride != 0;
+        return options_.candidates == nullptr && rows;
+    }
+    void exclude_from(Filter& filter, std::size_t row) const {
+        exclude(index_, options_.excluded + static_cast<std::ptrdiff_t>(row) * options_.excluded_stride,
+                options_.n_excluded, filter);
+    }
     LabelChoice choice_of(std::size_t row) const {
         const auto at = static_cast<std::ptrdiff_t>(row);
         if (options_.mask != nullptr) return {options_.mask + at * options_.mask_stride};

@@ -24,6 +24,11 @@ struct RankOptions {
     std::size_t n_ids = 0;
     std::ptrdiff_t ids_stride = 0;
 
+    /// Of those, the labels that may not be returned: (rows, n_excluded) label ids, laid out as `ids`.
+    const std::int64_t* excluded = nullptr;
+    std::size_t n_excluded = 0;
+    std::ptrdiff_t excluded_stride = 0;
+
     /// Calibrated stacking (Chao et al. 2016, arXiv 1605.04253): what the score of a seen label is reduced by before
     /// anything is compared. Any finite number.
     double seen_penalty = 0;
