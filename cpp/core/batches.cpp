@@ -90,14 +90,27 @@ void rank_task(Range queries, Range labels, BatchRanker& ranker) {
     }
 }
 
+// Each thread's finds are in order; with one label in several of them they are collected once more.
 void write_best_of(const RankerPool& pool, Range batch, std::size_t k, const DenseRanking& ranking) {
-    Collector<float> best;
+    Collector<float> collector;
+    std::vector<Entry<float>> best, merged;
     for (std::size_t q = batch.begin; q < batch.end; ++q) {
-        best.reset(k, ranking.repeated_labels);
+        collector.reset(k, ranking.repeated_labels);
+        best.clear();
         for (const auto& ranker : pool.all()) {
-            for (const Entry<float>& entry : ranker->finish(q)) best.push(entry.value, entry.id);
+            const std::vector<Entry<float>>& found = ranker->finish(q);
+            if (pool.all().size() == 1) {
+                ranking.write(q, found);
+            } else if (ranking.repeated_labels) {
+                for (const Entry<float>& entry : found) collector.push(entry.value, entry.id);
+            } else {
+                merged.resize(best.size() + found.size());
+                std::merge(best.begin(), best.end(), found.begin(), found.end(), merged.begin(), RanksBefore());
+                merged.resize(std::min(k, merged.size()));
+                best.swap(merged);
+            }
         }
-        ranking.write(q, best.finish());
+        if (pool.all().size() != 1) ranking.write(q, ranking.repeated_labels ? collector.finish() : best);
     }
 }
 

@@ -146,7 +146,9 @@ class Ranker {
           ranking_(ranking),
           kernels_(kernels()),
           candidates_(candidates),
-          plan_(make_plan(index, candidates.extent(), top_t, ranking.k, rows.n_rows())) {}
+          plan_(make_plan(index, candidates.extent(), top_t, ranking.k, rows.n_rows())),
+          under_way_(std::clamp<std::size_t>(rows.n_rows(), 1, 2 * kInterleaved)),
+          spare_blocks_(static_cast<std::int64_t>(plan_.spare_blocks * static_cast<double>(rows.n_rows()))) {}
 
     // The rows that come next: [first, first + count).
     void start(std::size_t first, std::size_t count) {
@@ -156,8 +158,12 @@ class Ranker {
 
     std::size_t top_t() const { return top_t_; }
     double row_microseconds() const { return plan_.row_microseconds; }
-    // Whether rows are to be searched; not if nearly all that were tried gave up.
-    bool searches() const { return plan_.bounded && (n_tried_ < kTrials || 2 * n_hard_ <= n_tried_); }
+    // Whether rows are to be searched; not if most that were tried gave up, or what is left for one hardly suffices.
+    bool searches() const {
+        const double expected = plan_.expected_fraction * static_cast<double>(index_.n_blocks);
+        return plan_.bounded && (n_tried_ < kTrials || 2 * n_hard_ <= n_tried_) &&
+               static_cast<double>(most_blocks()) >= expected;
+    }
 
     // Searches for `count` rows from the one in place `begin` on, kInterleaved at most, whose queries are set up.
     void search(std::size_t begin, std::size_t count, Query* queries) {
@@ -165,11 +171,12 @@ class Ranker {
         thread_local std::array<Search, kInterleaved> searches;
         thread_local std::array<Filter, kInterleaved> filters;
         std::array<bool, kInterleaved> busy{};
+        const std::size_t most = most_blocks();
         for (std::size_t i = 0; i < count; ++i) {
             busy[i] = queries[i].has_direction();
             if (!busy[i]) continue;
             const Allowed allowed = candidates_.of_row(first_ + begin + i, filters[i]);
-            searches[i].begin(kernels_, index_, allowed, plan_.arithmetic, queries[i], ranking_.k, plan_.most_blocks);
+            searches[i].begin(kernels_, index_, allowed, plan_.arithmetic, queries[i], ranking_.k, most);
         }
         for (bool any = true; any;) {
             any = false;
@@ -181,8 +188,7 @@ class Ranker {
         for (std::size_t i = 0; i < count; ++i) {
             const bool found = queries[i].has_direction();
             hard_[begin + i] = found && searches[i].gave_up();
-            ++n_tried_;
-            n_hard_ += static_cast<std::size_t>(hard_[begin + i]);
+            if (found) note_cost(searches[i]);
             if (hard_[begin + i]) continue;
             write_ranking(found ? searches[i].finish() : kNoLabels, first_ + begin + i, ranking_);
         }
@@ -204,6 +210,22 @@ class Ranker {
     }
 
   private:
+    // Of a search: its part of what those that give up may still cost together.
+    std::size_t most_blocks() const {
+        const std::int64_t spare = std::max<std::int64_t>(0, spare_blocks_);
+        return std::min(static_cast<std::size_t>(spare) / under_way_, plan_.most_blocks);
+    }
+
+    // What a search has cost beyond scoring every label, which has still to be done if it gave up.
+    void note_cost(const Search& search) {
+        const double paying = search.gave_up() ? 0 : plan_.paying_blocks;
+        const double lost = static_cast<double>(search.blocks_scored()) - paying;
+        ++n_tried_;
+        if (lost <= 0) return;
+        ++n_hard_;
+        spare_blocks_ -= static_cast<std::int64_t>(lost);
+    }
+
     template <class RowAt>
     void fill(std::size_t count, const RowAt& row_at, Query* queries) const {
         for (std::size_t i = 0; i < count; ++i) rows_.fill(kernels_, row_at(i), top_t_, queries[i]);
@@ -263,6 +285,8 @@ class Ranker {
     std::size_t first_ = 0;
     std::vector<char> hard_;  // rows, from first_ on, whose labels must all be scored
     std::atomic<std::size_t> n_tried_{0}, n_hard_{0};
+    const std::size_t under_way_;  // searches that may all give up at once, about
+    std::atomic<std::int64_t> spare_blocks_;
 };
 
 // Searches for rows [begin, end) of a stretch that begins at `first`, with every T that searches. A row is selected

@@ -15,23 +15,27 @@ constexpr double kBlocksPerFilled = 4;
 
 // Bounds decide while they are expected to cost this share of scoring all labels.
 constexpr double kMostExpected = 0.7;
-// A search gives up when it has cost this share: even if most do, the sum stays below 1.25 times what scoring all would
-// have cost. Where hardly any search comes near, those that do are few, and few together cost more than a share of
-// many: with the smaller share and 50 dimensions one real photo in ten gave up, and a batch took 1.25 times as long.
-constexpr double kMostSpent = 0.5, kMostSpentIfRare = 2, kRareBelow = 0.2;
+// One search may cost this many times what scoring all does before it gives up: where few do, they cost more than what
+// others of their kind gain by ending in time. All searches of a call that give up may together cost this share of
+// scoring all for all, so that nothing takes much longer than it would without an index.
+constexpr double kMostOfOne = 2, kMostOfAll = 0.2;
 constexpr std::size_t kFewBlocks = 16;
 
-// Microseconds per block of 16 labels and query (AVX-512, 2.6 GHz, one thread), whose ratio matters. A search takes a
-// block at a time, with its bounds and what it has to wait for; else the table is read from end to end, and embeddings
-// are read for all queries of a batch together.
-double search_cost(Arithmetic arithmetic, std::size_t n_terms, std::size_t dimension) {
-    const bool from_table = arithmetic == Arithmetic::table;
-    return 0.15 + (from_table ? 0.005 * static_cast<double>(n_terms) : 0.0027 * static_cast<double>(dimension));
+// Microseconds for a row of the blocks that are scored, and of the results (AVX-512, one thread, 20,842 labels), whose
+// ratios matter. A search takes a block at a time, with its bounds and what it has to wait for, and pushes few labels
+// that are pushed out again; else the table is read from end to end, and embeddings for all rows of a batch together.
+struct Cost {
+    double block, result;
+    double of(double n_blocks, double n_results) const { return block * n_blocks + result * n_results; }
+};
+Cost search_cost(Arithmetic arithmetic, std::size_t n_terms, std::size_t dimension) {
+    if (arithmetic == Arithmetic::table) return {0.125 + 0.005 * static_cast<double>(n_terms), 0.03};
+    return {0.02 + 0.0015 * static_cast<double>(dimension), 0.03};
 }
-double sweep_cost(Arithmetic arithmetic, std::size_t n_terms, std::size_t dimension, std::size_t n_rows) {
-    if (arithmetic == Arithmetic::table) return 0.01 + 0.0025 * static_cast<double>(n_terms);
-    const double reading = 0.0064 / static_cast<double>(std::max<std::size_t>(1, n_rows));
-    return 0.01 + (0.0002 + reading) * static_cast<double>(dimension);
+Cost sweep_cost(Arithmetic arithmetic, std::size_t n_terms, std::size_t dimension, std::size_t n_rows) {
+    if (arithmetic == Arithmetic::table) return {0.009 + 0.002 * static_cast<double>(n_terms), 0.08};
+    const double reading = 0.001 / static_cast<double>(std::max<std::size_t>(1, n_rows));
+    return {0.004 + (0.00014 + reading) * static_cast<double>(dimension), 0.08};
 }
 
 }  // namespace
@@ -57,24 +61,28 @@ RankPlan make_plan(const IndexData& index, const Extent& candidates, std::size_t
                    std::size_t n_rows) {
     const auto n_blocks = static_cast<double>(index.n_blocks);
     const std::size_t n_terms = std::min(top_t, index.classes.n_classes), dimension = index.classes.dimension;
-    const double filled = static_cast<double>(std::min(k, index.n_labels)) / static_cast<double>(index.n_labels);
+    const auto n_results = static_cast<double>(std::min(k, index.n_labels));
+    const double filled = n_results / static_cast<double>(index.n_labels);
     RankPlan plan{};
     plan.arithmetic = choose_arithmetic(index, top_t);
     const double expected = widening(index, candidates) * (index.scored_fraction + kBlocksPerFilled * filled);
     plan.expected_fraction = std::min(1.0, expected);
-    const double search = search_cost(plan.arithmetic, n_terms, dimension);
-    const double sweep = sweep_cost(plan.arithmetic, n_terms, dimension, n_rows);
-    const double left = candidates.blocks / std::max(n_blocks, 1.0);
-    plan.most_fraction = std::min(1.0, kMostExpected * left * sweep / search);
-    plan.bounded = plan.expected_fraction <= plan.most_fraction || index.n_blocks <= kFewBlocks;
-    // Candidates make a sweep short, so that a search that gives up has lost little.
-    const bool rare = left < 1 || plan.expected_fraction * search < kRareBelow * sweep;
-    const double most = std::min(1.0, (rare ? kMostSpentIfRare : kMostSpent) * left * sweep / search) * n_blocks;
-    plan.most_blocks = std::max(kFewBlocks, static_cast<std::size_t>(most));
+    const Cost search = search_cost(plan.arithmetic, n_terms, dimension);
+    const double sweep = sweep_cost(plan.arithmetic, n_terms, dimension, n_rows).of(candidates.blocks, n_results);
+    const double paying = (kMostExpected * sweep - search.of(0, n_results)) / search.of(std::max(n_blocks, 1.0), 0);
+    plan.most_fraction = std::clamp(paying, 0.0, 1.0);
+    plan.bounded =
+        (plan.expected_fraction < 1 && plan.expected_fraction <= plan.most_fraction) || index.n_blocks <= kFewBlocks;
+    plan.paying_blocks = std::max(0.0, sweep - search.of(0, n_results)) / search.block;
+    plan.most_blocks =
+        std::max(kFewBlocks, static_cast<std::size_t>(std::min(kMostOfOne * sweep / search.block, n_blocks)));
+    // Without an index all embeddings are scored, whatever the candidates; those make a sweep short, too.
+    const double without = sweep_cost(Arithmetic::embeddings, n_terms, dimension, n_rows).of(n_blocks, n_results);
+    const double spare = std::max(kMostOfAll * sweep, (1 + kMostOfAll) * without - sweep) / search.block;
+    plan.spare_blocks = index.n_blocks <= kFewBlocks ? kFewBlocks + 1 : spare;
     plan.row_microseconds = query_microseconds(index.classes.n_classes, n_terms, dimension) +
-                            n_blocks * (plan.bounded ? search * plan.expected_fraction : left * sweep) +
-                            0.02 * static_cast<double>(std::min(k, index.n_labels));
-    plan.sweep_microseconds = candidates.blocks * sweep_cost(plan.arithmetic, n_terms, dimension, 1);
+                            (plan.bounded ? search.of(n_blocks * plan.expected_fraction, n_results) : sweep);
+    plan.sweep_microseconds = sweep_cost(plan.arithmetic, n_terms, dimension, 1).of(candidates.blocks, n_results);
     return plan;
 }
 

@@ -24,6 +24,8 @@ struct RankPlan {
     double expected_fraction;   // of blocks that a bounded search scores
     double most_fraction;       // while no more than this is expected, bounds pay
     std::size_t most_blocks;    // a search that has scored so many blocks gives up, and every label is scored
+    double paying_blocks;       // a search that scores more costs more than scoring every label
+    double spare_blocks;        // per row of a call: as many may be scored beyond that, or by searches that give up
     double row_microseconds;    // about, on one thread
     double sweep_microseconds;  // of a row whose labels are scored one row after the other
 };
