@@ -142,7 +142,7 @@ def test_sets_that_hold_the_seen_labels_are_not_evaluated_twice(index, problem, 
     assert [facts.name for facts in found.label_sets] == ["unseen labels", "unseen labels + seen", ALL]
 
 
-def test_sets_of_the_index_are_the_default(problem, truth):
+def test_sets_of_the_index_are_the_default(problem):
     sets = {"first": np.arange(5), "last": np.arange(290, 300)}
     index = cf.ConseIndex.build(problem.class_embeddings, problem.label_embeddings, label_sets=sets)
     found = cf.evaluate(index, problem.probabilities, np.arange(N_IMAGES) % 5, n_resamples=0)
@@ -151,7 +151,6 @@ def test_sets_of_the_index_are_the_default(problem, truth):
         ("last", 10, 0),
     ]
     assert {figure.label_set for figure in found.figures} == {"first"}, "a set without images has no figures"
-    del truth
 
 
 def test_images_of_unknown_labels_are_left_out_and_told(index, problem, truth):
