@@ -183,6 +183,35 @@ def test_prepared_candidates(index):
         some.mask[0] = True
 
 
+@pytest.mark.parametrize("share", [0.001, 0.02, 0.2])
+@pytest.mark.parametrize("row_label", [None, np.arange(N_LABELS) // 3], ids=["", "rows of several"])
+def test_sparse_candidates_become_an_index_of_their_own(make_index, problem, target, share, row_label):
+    # Which pays from a few hundred images on; rows of masks are never packed.
+    label_class = LABEL_CLASS if row_label is None else LABEL_CLASS[: row_label[-1] + 1]
+    rows = np.resize(problem.probabilities, (700, N_CLASSES))
+    for form in ("full", "compact"):
+        index = make_index(*problem[1:], form=form, row_label=row_label, label_class=label_class)
+        mask = np.random.default_rng(8).random(index.n_labels) < share
+        masks = np.broadcast_to(mask, (20, index.n_labels))
+        prepared = index.candidates(mask)
+        for what in (
+            {},
+            {"seen_penalty": 0.1, "form": "dot"},
+            {"seen_penalty": -0.1},
+            {"exclude": np.flatnonzero(mask)[:9]},
+        ):
+            for k, top_t in ((1, 10), (10, [1, 40, None]), (300, 10)):
+                expected = index.rank(problem.probabilities, k, top_t, candidates=masks, **what)
+                for candidates in (prepared, mask, np.flatnonzero(mask)):
+                    for n_threads in (1, 3):
+                        ranking = index.rank(rows, k, top_t, candidates=candidates, n_threads=n_threads, **what)
+                        assert_same_bits((ranking.scores[..., 680:, :], ranking.indices[..., 680:, :]), expected)
+        excluded = np.resize(np.flatnonzero(mask), (20, 5))
+        expected = index.rank(problem.probabilities, 10, candidates=masks, exclude=excluded)
+        ranking = index.rank(rows, 10, candidates=prepared, exclude=np.resize(excluded, (700, 5)))
+        assert_same_bits((ranking.scores[680:], ranking.indices[680:]), expected)
+
+
 EXCLUDED = {
     "ids": np.array([5, 1777, 5, -1]),
     "names": ["label 1777", "n00000005"],

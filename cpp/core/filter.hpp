@@ -18,8 +18,7 @@ struct Filter {
     std::vector<std::uint32_t> blocks;  // those with a bit, ascending
     // Per level from 1 on, (tiles): bit j: child j leads to a candidate; to candidates that are seen classes only.
     std::vector<std::vector<std::uint32_t>> children, seen_children;
-    std::size_t n_rows = 0;                         // stored rows of candidates
-    std::shared_ptr<const IndexData> prepared_for;  // keeps the index of a CandidateSet; null for scratch
+    std::size_t n_rows = 0;  // stored rows of candidates
 };
 
 /// Labels as a caller says them: a mask, (n_labels), or ids, -1 in unused places; with neither all labels.

@@ -7,10 +7,10 @@
 
 namespace conse {
 
-struct Filter;
+struct PreparedLabels;
 
 /// Labels that were prepared by Index::prepare(), for any number of calls with that index.
-using CandidateSet = std::shared_ptr<const Filter>;
+using CandidateSet = std::shared_ptr<const PreparedLabels>;
 
 struct RankOptions {
     /// The labels that may be returned: one of these three, or all labels.
