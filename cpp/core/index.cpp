@@ -133,10 +133,13 @@ Plan Index::plan(std::size_t top_t, std::size_t k, std::size_t n_images, const C
     require_at_least_one("top_t", top_t);
     require_at_least_one("k", k);
     require_at_least_one("n_images", n_images);
-    const Extent extent = candidates == nullptr ? extent_of(*data_) : extent_of(candidates->filter);
-    const RankPlan plan = make_plan(*data_, extent, top_t, k, n_images);
+    const IndexData* packed = candidates == nullptr ? nullptr : candidates->packed_if(n_images);
+    const IndexData& index = packed == nullptr ? *data_ : *packed;
+    const Extent extent = candidates == nullptr || packed != nullptr ? extent_of(index) : extent_of(candidates->filter);
+    const RankPlan plan = make_plan(index, extent, top_t, k, n_images);
+    const std::string reason = reason_of(plan, index, extent, top_t, k);
     return {plan.arithmetic == Arithmetic::table, plan.bounded, plan.expected_fraction,
-            reason_of(plan, *data_, extent, top_t, k)};
+            packed == nullptr ? reason : concat("candidates as an index of their own: ", reason)};
 }
 
 const std::int32_t* Index::label_class() const {
