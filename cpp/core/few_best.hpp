@@ -11,8 +11,8 @@
 
 namespace conse {
 
-/// A Collector for few distinct ids, which a kernel takes sixteen at a time without a branch for any of them: 3.1
-/// instead of 3.6 us a query. Values are no NaN.
+/// A Collector for few distinct ids, which a kernel takes sixteen at a time without a branch for any of them (a
+/// simulated predictor went wrong 30 to 56 times a query in comparing entries). Values are no NaN.
 class FewBest {
   public:
     static constexpr std::size_t kMost = kFewBest;

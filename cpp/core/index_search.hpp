@@ -47,9 +47,9 @@ class Search {
     };
     // A tile whose children have bounds; -infinity when they have been visited.
     struct OpenTile {
+        alignas(64) float bounds[kFanOut];
         Node node;
         std::uint32_t best;  // the child with the highest bound
-        float bounds[kFanOut];
 
         Node child(std::uint32_t lane) const {
             return {node.level - 1, node.id * static_cast<std::uint32_t>(kFanOut) + lane};
@@ -80,7 +80,7 @@ class Search {
     Collector<float> best_;  // elsewhere
     std::vector<Entry<float>> found_;
     std::uint32_t mask_ = 0;  // of the block that has been scored, what reaches the floor
-    float scores_[kBlockRows] = {};
+    alignas(64) float scores_[kBlockRows] = {};
     float floor_ = 0, lowest_bound_ = 0;
     float slack_ = 0;
     std::size_t blocks_scored_ = 0, most_blocks_ = 0;

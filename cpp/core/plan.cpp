@@ -15,9 +15,11 @@ constexpr double kBlocksPerFilled = 4;
 
 // Bounds decide while they are expected to cost this share of scoring all labels.
 constexpr double kMostExpected = 0.7;
-// One search may cost this many times what scoring all does before it gives up: where few do, they cost more than what
-// others of their kind gain by ending in time. All searches of a call that give up may together cost this share of
-// scoring all for all, so that nothing takes much longer than it would without an index.
+// One search may cost this many times what scoring all does before it gives up: few rows that are scored together cost
+// more than a share of many (with half, and 50 dimensions, one real photo in ten gave up, and a batch took 1.25 times
+// as long). What all searches of a call cost beyond scoring all may be this share of it: the worst of a hundred cases,
+// Gaussian and real, took 1.17 times as long as the plain primitives, and 2.27 times when each search had its own
+// share.
 constexpr double kMostOfOne = 2, kMostOfAll = 0.2;
 constexpr std::size_t kFewBlocks = 16;
 
