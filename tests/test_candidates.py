@@ -183,9 +183,104 @@ def test_prepared_candidates(index):
         some.mask[0] = True
 
 
+@pytest.mark.parametrize("share", [0.001, 0.02, 0.2])
+@pytest.mark.parametrize("row_label", [None, np.arange(N_LABELS) // 3], ids=["", "rows of several"])
+def test_sparse_candidates_become_an_index_of_their_own(make_index, problem, target, share, row_label):
+    # Which pays from a few hundred images on; rows of masks are never packed.
+    label_class = LABEL_CLASS if row_label is None else LABEL_CLASS[: row_label[-1] + 1]
+    rows = np.resize(problem.probabilities, (700, N_CLASSES))
+    for form in ("full", "compact"):
+        index = make_index(*problem[1:], form=form, row_label=row_label, label_class=label_class)
+        mask = np.random.default_rng(8).random(index.n_labels) < share
+        masks = np.broadcast_to(mask, (20, index.n_labels))
+        prepared = index.candidates(mask)
+        for what in (
+            {},
+            {"seen_penalty": 0.1, "form": "dot"},
+            {"seen_penalty": -0.1},
+            {"exclude": np.flatnonzero(mask)[:9]},
+        ):
+            for k, top_t in ((1, 10), (10, [1, 40, None]), (300, 10)):
+                expected = index.rank(problem.probabilities, k, top_t, candidates=masks, **what)
+                for candidates in (prepared, mask, np.flatnonzero(mask)):
+                    for n_threads in (1, 3):
+                        ranking = index.rank(rows, k, top_t, candidates=candidates, n_threads=n_threads, **what)
+                        assert_same_bits((ranking.scores[..., 680:, :], ranking.indices[..., 680:, :]), expected)
+        excluded = np.resize(np.flatnonzero(mask), (20, 5))
+        expected = index.rank(problem.probabilities, 10, candidates=masks, exclude=excluded)
+        ranking = index.rank(rows, 10, candidates=prepared, exclude=np.resize(excluded, (700, 5)))
+        assert_same_bits((ranking.scores[680:], ranking.indices[680:]), expected)
+
+
+EXCLUDED = {
+    "ids": np.array([5, 1777, 5, -1]),
+    "names": ["label 1777", "n00000005"],
+    "mask": masks_of(0.3, seed=2),
+    "ids of each": np.random.default_rng(5).integers(-1, N_LABELS, (20, 60)),
+    "mask of each": masks_of(0.5, 20, seed=3),
+}
+ALLOWED = {
+    "all": None,
+    "ids": np.arange(0, N_LABELS, 3),
+    "mask": masks_of(0.2, seed=4),
+    "ids of each": np.random.default_rng(6).integers(-1, N_LABELS, (20, 300)),
+    "mask of each": masks_of(0.2, 20, seed=7),
+}
+
+
+def as_masks(index, labels):
+    """(20, L) bool of whatever says which labels, without the code that is tested."""
+    masks = np.zeros((20, N_LABELS), bool)
+    if labels is None:
+        return ~masks
+    if isinstance(labels, list):
+        labels = index.find(labels)
+    if labels.dtype == bool:
+        return np.broadcast_to(labels, masks.shape)
+    for mask, ids in zip(masks, np.broadcast_to(labels, (20, labels.shape[-1]))):
+        mask[ids[ids >= 0]] = True
+    return masks
+
+
+@pytest.mark.parametrize("allowed", ALLOWED)
+@pytest.mark.parametrize("excluded", EXCLUDED)
+def test_excluded_labels(index, problem, allowed, excluded):
+    allowed, excluded = ALLOWED[allowed], EXCLUDED[excluded]
+    masks = as_masks(index, allowed) & ~as_masks(index, excluded)
+    for what in ({}, {"seen_penalty": 0.1}, {"seen_penalty": -0.1, "form": "dot"}):
+        for k, top_t in ((1, 10), (10, [1, None]), (400, 10)):
+            ranking = index.rank(problem.probabilities, k, top_t, candidates=allowed, exclude=excluded, **what)
+            assert_same_bits(ranking, index.rank(problem.probabilities, k, top_t, candidates=masks, **what))
+    prepared = index.candidates(allowed) if np.ndim(allowed) < 2 else None
+    if prepared is not None:
+        ranking = index.rank(problem.probabilities, 10, candidates=prepared, exclude=excluded)
+        assert_same_bits(ranking, index.rank(problem.probabilities, 10, candidates=masks))
+
+
+def test_logits_and_pairs_exclude_too(index, problem):
+    values, kept = cf.top_k(problem.probabilities, 10)
+    seen = index.rank(problem.probabilities, 5).indices
+    expected = index.rank(problem.probabilities, 5, exclude=seen)
+    assert not np.isin(expected.indices[0], seen[0]).any()
+    assert_same_bits(index.rank_pairs(kept, values, 5, exclude=seen), expected)
+    assert index.rank_logits(problem.probabilities, 5, exclude=EXCLUDED["names"]).indices.min() >= 0
+    one = index.rank(problem.probabilities[2], 5, exclude=seen[2])
+    assert_same_bits(one, (expected.scores[2], expected.indices[2]))
+
+
+def test_what_was_seen_so_far_is_excluded_page_by_page(index, problem):
+    every = index.rank(problem.probabilities, 30)
+    pages = [index.rank(problem.probabilities, 10, exclude=every.indices[:, :seen]).indices for seen in (0, 10, 20)]
+    assert np.array_equal(np.concatenate(pages, axis=1), every.indices)
+
+
 @pytest.mark.parametrize(
     ("what", "error", "message"),
     [
+        ({"exclude": [N_LABELS]}, ValueError, "exclude holds 2500; expected label ids from 0 to 2499, or -1"),
+        ({"exclude": np.full((20, 1), -2)}, ValueError, "exclude holds -2"),
+        ({"exclude": np.zeros((3, N_LABELS), bool)}, ValueError, "exclude has 3 rows for 20 images"),
+        ({"exclude": "label 3"}, ValueError, "exclude: 2 labels have the name 'label 3'"),
         ({"candidates": "label 3"}, ValueError, r"2 labels have the name 'label 3'; .*3 \(n00000003\), 2003"),
         ({"candidates": ["n1"]}, ValueError, "no label has the id or the name 'n1'"),
         ({"candidates": ["n00000001", 2]}, TypeError, "sequence of str"),

@@ -21,7 +21,7 @@ from click.testing import CliRunner  # noqa: E402
 from conse_fast.cli import outputs, terminal  # noqa: E402
 from conse_fast.cli import program as program_module  # noqa: E402
 
-COMMANDS = ("demo", "embed", "build", "info", "verify", "rank", "explain", "bench")
+COMMANDS = ("demo", "embed", "build", "info", "verify", "rank", "evaluate", "explain", "bench")
 N_CLASSES, N_LABELS, DIMENSION = 12, 90, 8
 
 

@@ -187,7 +187,7 @@ def test_what_the_package_offers():
         *("max_threads", "measure_limits", "metrics", "target", "targets", "top_k"),
         *("Difference", "Explanation", "Reachability"),
         *("Candidates", "Coverage", "LabelEmbeddings", "NameRules", "WordVectors"),
-        *("embed_labels", "read_hierarchy", "read_word_vectors"),
+        *("embed_labels", "evaluate", "read_hierarchy", "read_word_vectors"),
     }
     assert offered <= set(cf.__all__)
     for name in cf.__all__:

@@ -61,7 +61,9 @@ def test_a_set_is_candidates(index, problem):
         assert_same_bits(index.rank(problem.probabilities, 5, candidates=name), expected)
         assert_same_bits(index.rank(problem.probabilities, 5, candidates=index.label_sets[name]), expected)
     assert list(index.candidates("ids", exclude="every third")) == [7, 499]
-    assert index.plan(candidates="ids").reason != index.plan().reason
+    assert "candidates lie in" in index.plan(n_images=1, candidates=range(0, N_LABELS, 16)).reason
+    assert index.plan(n_images=10_000, candidates="ids").reason.startswith("candidates as an index of their own: ")
+    assert "candidates" not in index.plan().reason
 
 
 def test_sets_are_combined(index):

@@ -67,7 +67,7 @@ def test_a_plan_is_a_tuple_with_a_reason(clustered):
     arithmetic, bounded, expected_fraction, reason = plan
     assert (arithmetic, bounded) == ("table", True)
     assert 0 < expected_fraction < 1
-    assert f"{N_LABELS} labels" in reason
+    assert f"{N_LABELS} label vectors" in reason
 
 
 @pytest.mark.parametrize(

@@ -74,29 +74,45 @@ Prepared prepare(const Index& index, const std::optional<py::array>& mask) {
     return {index.prepare(reinterpret_cast<const std::uint8_t*>(allowed))};
 }
 
-// (mask (L,) or (N, L) bool, or ids (M,) or (N, M) int64, or Prepared, or None; seen_penalty; dot).
-using Options = std::tuple<std::variant<std::monostate, Prepared, py::array>, double, bool>;
+// (mask (L,) or (N, L) bool, or ids (M,) or (N, M) int64, or Prepared, or None; ids to exclude or None; seen_penalty;
+// dot).
+using Options = std::tuple<std::variant<std::monostate, Prepared, py::array>, std::optional<py::array>, double, bool>;
+
+// Label ids or flags for all rows or for each.
+struct LabelRows {
+    std::size_t width, size;
+    std::ptrdiff_t stride;
+
+    LabelRows(const py::array& labels, std::size_t n_rows)
+        : width(labels.ndim() > 0 ? static_cast<std::size_t>(labels.shape(labels.ndim() - 1)) : 0),
+          size((labels.ndim() == 2 ? n_rows : 1) * width),
+          stride(labels.ndim() == 2 ? static_cast<std::ptrdiff_t>(width) : 0) {}
+};
 
 RankOptions rank_options(const Index& index, const Options& options, std::size_t n_rows) {
-    const auto& [candidates, seen_penalty, dot] = options;
+    const auto& [candidates, excluded, seen_penalty, dot] = options;
     RankOptions result;
     result.seen_penalty = seen_penalty;
     result.dot = dot;
     if (const auto* prepared = std::get_if<Prepared>(&candidates)) result.candidates = prepared->set;
+    if (excluded) {
+        const LabelRows rows(*excluded, n_rows);
+        result.excluded = data_of<const std::int64_t>(*excluded, rows.size, "exclude", false);
+        result.n_excluded = rows.width;
+        result.excluded_stride = rows.stride;
+    }
     const auto* labels = std::get_if<py::array>(&candidates);
     if (labels == nullptr) return result;
-    const bool of_rows = labels->ndim() == 2;
-    const auto width = static_cast<std::size_t>(labels->ndim() > 0 ? labels->shape(labels->ndim() - 1) : 0);
-    const std::size_t size = (of_rows ? n_rows : 1) * width;
-    const std::ptrdiff_t stride = of_rows ? static_cast<std::ptrdiff_t>(width) : 0;
+    const LabelRows rows(*labels, n_rows);
     if (labels->dtype().kind() == 'b') {
-        if (width != index.info().n_labels) throw py::type_error("candidates: unexpected array");
-        result.mask = reinterpret_cast<const std::uint8_t*>(data_of<const bool>(*labels, size, "candidates", false));
-        result.mask_stride = stride;
+        if (rows.width != index.info().n_labels) throw py::type_error("candidates: unexpected array");
+        const bool* mask = data_of<const bool>(*labels, rows.size, "candidates", false);
+        result.mask = reinterpret_cast<const std::uint8_t*>(mask);
+        result.mask_stride = rows.stride;
     } else {
-        result.ids = data_of<const std::int64_t>(*labels, size, "candidates", false);
-        result.n_ids = width;
-        result.ids_stride = stride;
+        result.ids = data_of<const std::int64_t>(*labels, rows.size, "candidates", false);
+        result.n_ids = rows.width;
+        result.ids_stride = rows.stride;
     }
     return result;
 }

@@ -53,16 +53,17 @@ void allow_masked(const LabelPlaces& places, const std::uint8_t* mask, std::size
     std::sort(filter.blocks.begin(), filter.blocks.end());
 }
 
-void allow_ids(const LabelPlaces& places, const std::int64_t* ids, std::size_t n_ids, std::size_t n_labels,
-               Filter& filter) {
+// Calls use(label) for the ids in use.
+template <class Use>
+void for_each_label(const char* argument, const std::int64_t* ids, std::size_t n_ids, std::size_t n_labels,
+                    const Use& use) {
     for (std::size_t i = 0; i < n_ids; ++i) {
         if (ids[i] == -1) continue;
         if (ids[i] < 0 || ids[i] >= static_cast<std::int64_t>(n_labels)) {
-            invalid_argument("candidates holds ", ids[i], "; expected label ids from 0 to ", n_labels - 1, ", or -1");
+            invalid_argument(argument, " holds ", ids[i], "; expected label ids from 0 to ", n_labels - 1, ", or -1");
         }
-        allow(places, static_cast<std::size_t>(ids[i]), filter);
+        use(static_cast<std::size_t>(ids[i]));
     }
-    std::sort(filter.blocks.begin(), filter.blocks.end());
 }
 
 void allow_all(const IndexData& index, Filter& filter) {
@@ -114,12 +115,27 @@ void fill_filter(const IndexData& index, const LabelChoice& choice, bool with_se
     if (choice.mask != nullptr) {
         allow_masked(index.label_places(), choice.mask, index.n_labels, filter);
     } else if (choice.ids != nullptr) {
-        allow_ids(index.label_places(), choice.ids, choice.n_ids, index.n_labels, filter);
+        const LabelPlaces& places = index.label_places();
+        for_each_label("candidates", choice.ids, choice.n_ids, index.n_labels,
+                       [&](std::size_t label) { allow(places, label, filter); });
+        std::sort(filter.blocks.begin(), filter.blocks.end());
     } else {
         allow_all(index, filter);
     }
     mark_children(index, filter);
     if (with_seen) mark_seen(index, filter);
+}
+
+// Blocks and tiles that lead to nothing any more stay marked: bounds that lead there are no worse than before.
+void exclude(const IndexData& index, const std::int64_t* ids, std::size_t n_ids, Filter& filter) {
+    const LabelPlaces& places = index.label_places();
+    for_each_label("exclude", ids, n_ids, index.n_labels, [&](std::size_t label) {
+        for (std::size_t i = places.offsets[label]; i < places.offsets[label + 1]; ++i) {
+            const std::uint32_t row = places.rows[i];
+            std::uint16_t& lanes = filter.lanes[row / kBlockRows];
+            lanes = static_cast<std::uint16_t>(lanes & ~(1u << row % kBlockRows));
+        }
+    });
 }
 
 float penalty_of(const RankOptions& options) {

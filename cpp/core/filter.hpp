@@ -18,8 +18,7 @@ struct Filter {
     std::vector<std::uint32_t> blocks;  // those with a bit, ascending
     // Per level from 1 on, (tiles): bit j: child j leads to a candidate; to candidates that are seen classes only.
     std::vector<std::vector<std::uint32_t>> children, seen_children;
-    std::size_t n_rows = 0;                         // stored rows of candidates
-    std::shared_ptr<const IndexData> prepared_for;  // keeps the index of a CandidateSet; null for scratch
+    std::size_t n_rows = 0;  // stored rows of candidates
 };
 
 /// Labels as a caller says them: a mask, (n_labels), or ids, -1 in unused places; with neither all labels.
@@ -36,6 +35,9 @@ void fill_filter(const IndexData& index, const LabelChoice& choice, bool with_se
 inline Extent extent_of(const Filter& filter) {
     return {static_cast<double>(filter.n_rows), static_cast<double>(filter.blocks.size())};
 }
+
+/// Takes labels away, -1 in unused places. An id that is no label's is std::invalid_argument.
+void exclude(const IndexData& index, const std::int64_t* ids, std::size_t n_ids, Filter& filter);
 
 /// What the scores of seen labels are reduced by, as float32; std::invalid_argument when it is no finite number.
 float penalty_of(const RankOptions& options);

@@ -11,6 +11,7 @@
 #include "core/index_rank.hpp"
 #include "core/index_verify.hpp"
 #include "core/plan.hpp"
+#include "core/prepared_labels.hpp"
 #include "core/row_queries.hpp"
 #include "core/score_pairs.hpp"
 
@@ -23,11 +24,11 @@ const std::string& name_of(const IndexData& index) {
     return index.image->path().empty() ? kInMemory : index.image->path();
 }
 
-CandidateSet prepare_filter(const std::shared_ptr<const IndexData>& index, const LabelChoice& choice) {
-    auto filter = std::make_shared<Filter>();
-    fill_filter(*index, choice, true, *filter);
-    filter->prepared_for = index;
-    return filter;
+CandidateSet prepare_labels(const std::shared_ptr<const IndexData>& index, const LabelChoice& choice) {
+    auto prepared = std::make_shared<PreparedLabels>();
+    prepared->index = index;
+    fill_filter(*index, choice, true, prepared->filter);
+    return prepared;
 }
 
 }  // namespace
@@ -88,13 +89,13 @@ void Index::rank_pairs(const std::int64_t* classes, const MatrixView& weights, c
 }
 
 CandidateSet Index::prepare(const std::uint8_t* mask) const {
-    return prepare_filter(data_, {mask});
+    return prepare_labels(data_, {mask});
 }
 
 CandidateSet Index::prepare(const LabelIds& labels) const {
     std::vector<std::int64_t> ids(labels.ids, labels.ids + labels.count);
     ids.push_back(-1);  // without any, the choice would be that of all labels
-    return prepare_filter(data_, {nullptr, ids.data(), ids.size()});
+    return prepare_labels(data_, {nullptr, ids.data(), ids.size()});
 }
 
 void Index::score_of(const MatrixView& probabilities, std::size_t top_t, const std::int64_t* pairs, std::size_t count,
@@ -132,10 +133,13 @@ Plan Index::plan(std::size_t top_t, std::size_t k, std::size_t n_images, const C
     require_at_least_one("top_t", top_t);
     require_at_least_one("k", k);
     require_at_least_one("n_images", n_images);
-    const Extent extent = candidates == nullptr ? extent_of(*data_) : extent_of(*candidates);
-    const RankPlan plan = make_plan(*data_, extent, top_t, k, n_images);
+    const IndexData* packed = candidates == nullptr ? nullptr : candidates->packed_if(n_images);
+    const IndexData& index = packed == nullptr ? *data_ : *packed;
+    const Extent extent = candidates == nullptr || packed != nullptr ? extent_of(index) : extent_of(candidates->filter);
+    const RankPlan plan = make_plan(index, extent, top_t, k, n_images);
+    const std::string reason = reason_of(plan, index, extent, top_t, k);
     return {plan.arithmetic == Arithmetic::table, plan.bounded, plan.expected_fraction,
-            reason_of(plan, *data_, extent, top_t, k)};
+            packed == nullptr ? reason : concat("candidates as an index of their own: ", reason)};
 }
 
 const std::int32_t* Index::label_class() const {

@@ -214,7 +214,10 @@ class Builder {
         }
         const std::vector<std::size_t> sizes = level_sizes(slots_.size() / kBlockRows);
         fill_blocks(sizes);
-        for (std::size_t level = 2; level < sizes.size(); ++level) fill_level(level, sizes);
+        for (std::size_t level = 2; level < sizes.size(); ++level) {
+            raise_level(sizes, level, n_classes(), tensor<std::int16_t>(maxima_name(level - 1)),
+                        tensor<std::int16_t>(maxima_name(level)));
+        }
     }
 
     // Lane `child` of a level above the blocks.
@@ -244,14 +247,6 @@ class Builder {
                 if (has_maxima) raise_block(scores.data(), n_classes(), n_filled, step, lane(1, block, sizes));
             }
         });
-    }
-
-    void fill_level(std::size_t level, const std::vector<std::size_t>& sizes) {
-        for (std::size_t child = 0; child < sizes[level - 1]; ++child) {
-            const std::size_t n_filled = std::min(kFanOut, sizes[level - 2] - child * kFanOut);
-            const MaximaLane below = lane(level - 1, child * kFanOut, sizes);
-            raise_tile(below.first, below.stride, n_classes(), n_filled, lane(level, child, sizes));
-        }
     }
 
     // Writes the block's rows as (dimension, 16) and returns how many there are; padding stays zero.

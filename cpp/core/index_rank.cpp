@@ -8,6 +8,7 @@
 
 #include "core/arguments.hpp"
 #include "core/batches.hpp"
+#include "core/call_candidates.hpp"
 #include "core/dispatch.hpp"
 #include "core/filter.hpp"
 #include "core/index_search.hpp"
@@ -70,68 +71,17 @@ class BlockRanker : public BatchRanker {
     std::vector<float> factors_;  // stored rows have unit length
 };
 
-// The candidates of a call: of each row, or of all rows.
-class Candidates {
-  public:
-    Candidates(const IndexData& index, const RankOptions& options)
-        : index_(index), options_(options), penalty_(penalty_of(options)) {
-        common_ = options_.candidates.get();
-        if (common_ != nullptr && common_->prepared_for.get() != &index) {
-            invalid_argument("candidates were prepared by another index; prepare them with this one");
-        }
-        if (common_ != nullptr || differ() || !any()) return;
-        fill_filter(index, choice_of(0), penalty_ != 0, own_);
-        common_ = &own_;
-    }
-    bool dot() const { return options_.dot; }
-    // Whether any label is left out or set back.
-    bool any() const {
-        return options_.mask != nullptr || options_.ids != nullptr || common_ != nullptr || penalty_ != 0;
-    }
-    // Whether each row has its own.
-    bool differ() const {
-        const bool rows = options_.mask != nullptr ? options_.mask_stride != 0 : options_.ids_stride != 0;
-        return options_.candidates == nullptr && rows;
-    }
-    // What all rows have in common.
-    Allowed of_all() const { return {common_, penalty_, penalty_ != 0 ? &index_.label_places().seen_blocks : nullptr}; }
-    Allowed of_row(std::size_t row, Filter& scratch) const {
-        Allowed allowed = of_all();
-        if (!differ()) return allowed;
-        fill_filter(index_, choice_of(row), penalty_ != 0, scratch);
-        allowed.filter = &scratch;
-        return allowed;
-    }
-    // Of one row; where rows differ, as if they allowed all.
-    Extent extent() const { return common_ == nullptr ? extent_of(index_) : extent_of(*common_); }
-
-  private:
-    LabelChoice choice_of(std::size_t row) const {
-        const auto at = static_cast<std::ptrdiff_t>(row);
-        if (options_.mask != nullptr) return {options_.mask + at * options_.mask_stride};
-        if (options_.ids != nullptr) return {nullptr, options_.ids + at * options_.ids_stride, options_.n_ids};
-        return {};
-    }
-
-    const IndexData& index_;
-    const RankOptions& options_;
-    const float penalty_;
-    Filter own_;
-    const Filter* common_ = nullptr;  // of all rows
-};
-
 // All rows with one of the top_t.
 class Ranker {
   public:
-    Ranker(const IndexData& index, const RowQueries& rows, std::size_t top_t, const Candidates& candidates,
-           const RankingView& ranking)
-        : index_(index),
+    Ranker(const RowQueries& rows, std::size_t top_t, const CallCandidates& candidates, const RankingView& ranking)
+        : index_(candidates.index()),
           rows_(rows),
           top_t_(top_t),
           ranking_(ranking),
           kernels_(kernels()),
           candidates_(candidates),
-          plan_(make_plan(index, candidates.extent(), top_t, ranking.k, rows.n_rows())),
+          plan_(make_plan(index_, candidates.extent(), top_t, ranking.k, rows.n_rows())),
           together_(std::clamp<std::size_t>(rows.n_rows(), 1, plan_.gives_up_together)),
           spare_blocks_(static_cast<std::int64_t>(plan_.spare_blocks * static_cast<double>(rows.n_rows()))) {}
 
@@ -264,7 +214,7 @@ class Ranker {
     const std::size_t top_t_;
     const RankingView ranking_;
     const KernelTable& kernels_;
-    const Candidates& candidates_;
+    const CallCandidates& candidates_;
     const RankPlan plan_;
     std::size_t first_ = 0;
     std::vector<char> hard_;  // rows, from first_ on, whose labels must all be scored
@@ -328,9 +278,9 @@ void rank_rows(const IndexData& index, const RowQueries& rows, const TopTs& top_
     require_at_least_one("k", ranking.k);
     if (top_t.count < 1) invalid_argument("top_t must hold at least one number");
     for (const std::size_t t : top_t) require_at_least_one("top_t", t);
-    const Candidates candidates(index, options);
+    const CallCandidates candidates(index, options, rows.n_rows());
     if (top_t.count == 1) {
-        Ranker ranker(index, rows, *top_t.values, candidates, ranking);
+        Ranker ranker(rows, *top_t.values, candidates, ranking);
         Ranker* const one = &ranker;
         return rank_with(rows, &one, 1, execution);
     }
@@ -339,7 +289,7 @@ void rank_rows(const IndexData& index, const RowQueries& rows, const TopTs& top_
     for (std::size_t i = 0; i < top_t.count; ++i) {
         const std::size_t offset = i * rows.n_rows() * ranking.k;
         const RankingView part{ranking.scores + offset, ranking.indices + offset, ranking.k};
-        rankers.push_back(std::make_unique<Ranker>(index, rows, top_t.values[i], candidates, part));
+        rankers.push_back(std::make_unique<Ranker>(rows, top_t.values[i], candidates, part));
         pointers.push_back(rankers.back().get());
     }
     rank_with(rows, pointers.data(), pointers.size(), execution);

@@ -25,6 +25,16 @@ void raise_block(const float* scores, std::size_t n_classes, std::size_t n_lanes
     }
 }
 
+void raise_level(const std::vector<std::size_t>& sizes, std::size_t level, std::size_t n_classes,
+                 const std::int16_t* below, std::int16_t* above) {
+    const std::size_t stride_below = lines_per_class(sizes[level - 1]) * kFanOut;
+    const std::size_t stride = lines_per_class(sizes[level]) * kFanOut;
+    for (std::size_t child = 0; child < sizes[level - 1]; ++child) {
+        const std::size_t n_filled = std::min(kFanOut, sizes[level - 2] - child * kFanOut);
+        raise_tile(below + child * kFanOut, stride_below, n_classes, n_filled, {above + child, stride});
+    }
+}
+
 void raise_tile(const std::int16_t* tile, std::size_t stride, std::size_t n_classes, std::size_t n_lanes,
                 const MaximaLane& above) {
     for (std::size_t c = 0; c < n_classes && n_lanes > 0; ++c, tile += stride) {

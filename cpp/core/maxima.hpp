@@ -21,6 +21,10 @@ struct MaximaLane {
 /// The largest of scores[c * 16 ... + n_lanes) in steps.
 void raise_block(const float* scores, std::size_t n_classes, std::size_t n_lanes, double step, const MaximaLane& above);
 
+/// A level above the first from the one below, both whole; `sizes` are those of all levels, from the blocks on.
+void raise_level(const std::vector<std::size_t>& sizes, std::size_t level, std::size_t n_classes,
+                 const std::int16_t* below, std::int16_t* above);
+
 /// The largest of tile[c * stride ... + n_lanes).
 void raise_tile(const std::int16_t* tile, std::size_t stride, std::size_t n_classes, std::size_t n_lanes,
                 const MaximaLane& above);

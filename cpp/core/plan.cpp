@@ -66,8 +66,8 @@ RankPlan make_plan(const IndexData& index, const Extent& candidates, std::size_t
                    std::size_t n_rows) {
     const auto n_blocks = static_cast<double>(index.n_blocks);
     const std::size_t n_terms = std::min(top_t, index.classes.n_classes), dimension = index.classes.dimension;
-    const auto n_results = static_cast<double>(std::min(k, index.n_labels));
-    const double filled = n_results / static_cast<double>(index.n_labels);
+    const auto n_results = static_cast<double>(std::min(k, index.n_rows));
+    const double filled = n_results / static_cast<double>(std::max<std::size_t>(index.n_rows, 1));
     RankPlan plan{};
     plan.arithmetic = choose_arithmetic(index, top_t);
     const double expected = widening(index, candidates) * (index.scored_fraction + kBlocksPerFilled * filled);
@@ -110,7 +110,7 @@ std::string reason_of(const RankPlan& plan, const IndexData& index, const Extent
     const std::string where =
         all ? ""
             : concat(", candidates lie in ", percent(candidates.blocks / static_cast<double>(index.n_blocks)), " %");
-    return concat(reason, "; for the ", std::min(k, index.n_labels), " best of ", index.n_labels, " labels about ",
+    return concat(reason, "; for the ", std::min(k, index.n_rows), " best of ", index.n_rows, " label vectors about ",
                   percent(plan.expected_fraction), " % of the blocks are scored", where, ", and bounds pay up to ",
                   percent(plan.most_fraction), " %", index.n_blocks <= kFewBlocks ? " or with so few labels" : "");
 }

@@ -31,6 +31,7 @@ from conse_fast._reachability import Reachability
 
 if TYPE_CHECKING:
     from conse_fast import metrics
+    from conse_fast.evaluation import evaluate
     from conse_fast.vocabulary import Coverage, LabelEmbeddings, NameRules, embed_labels, read_hierarchy
     from conse_fast.word_vectors import WordVectors, read_word_vectors
 
@@ -41,6 +42,7 @@ _LATER = {
     "NameRules": "conse_fast.vocabulary",
     "WordVectors": "conse_fast.word_vectors",
     "embed_labels": "conse_fast.vocabulary",
+    "evaluate": "conse_fast.evaluation",
     "metrics": "conse_fast.metrics",
     "read_hierarchy": "conse_fast.vocabulary",
     "read_word_vectors": "conse_fast.word_vectors",
@@ -104,6 +106,7 @@ __all__ = [
     "convex_combination",
     "cosine_rank",
     "embed_labels",
+    "evaluate",
     "max_threads",
     "measure_limits",
     "metrics",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     AnyCandidates = Union["Candidates", npt.ArrayLike, str, Sequence[str], None]
 
 Mask = npt.NDArray[np.bool_]
-Options = tuple[Union[None, _core.CandidateSet, npt.NDArray[Any]], float, bool]
+Options = tuple[Union[None, _core.CandidateSet, npt.NDArray[Any]], Union[None, npt.NDArray[Any]], float, bool]
 
 _FORMS = {"cosine": False, "dot": True}
 
@@ -89,7 +89,13 @@ def prepare(index: IndexLabels, include: object, exclude: object) -> Candidates:
 
 
 def options(
-    index: IndexLabels, candidates: object, seen_penalty: float, form: str, n_rows: int, single: bool
+    index: IndexLabels,
+    candidates: object,
+    exclude: object,
+    seen_penalty: float,
+    form: str,
+    n_rows: int,
+    single: bool,
 ) -> Options:
     """What the core wants to know for ``n_rows`` rows."""
     if form not in _FORMS:
@@ -97,13 +103,45 @@ def options(
     penalty = _arrays.real(seen_penalty, "seen_penalty")
     if not math.isfinite(penalty):
         raise ValueError(f"seen_penalty must be a finite number, got {penalty}")
-    labels = None if candidates is None else _labels(index, candidates, "candidates")
-    if labels is None or isinstance(labels, Candidates):
-        return (None if labels is None else labels._prepared, penalty, _FORMS[form])
-    if labels.ndim == 2 and (single or len(labels) != n_rows):
-        rows = "one image" if single else f"{n_rows} images"
-        raise ValueError(f"candidates has {len(labels)} rows for {rows}; expected one row for all, or one for each")
-    return (np.ascontiguousarray(labels), penalty, _FORMS[form])
+    images = None if single else n_rows
+    allowed = None if candidates is None else _labels_of_rows(index, candidates, "candidates", images)
+    denied = None if exclude is None else _labels_of_rows(index, exclude, "exclude", images)
+    if denied is not None:
+        allowed, denied = _without(index, allowed, denied)
+    which = allowed._prepared if isinstance(allowed, Candidates) else allowed
+    return (which, denied, penalty, _FORMS[form])
+
+
+def _labels_of_rows(
+    index: IndexLabels, given: object, argument: str, images: int | None
+) -> Candidates | npt.NDArray[Any]:
+    """Labels for all images, or a row for each of so many; None: there is one image, without a row of its own."""
+    labels = _labels(index, given, argument)
+    if isinstance(labels, Candidates):
+        return labels
+    if labels.ndim == 2 and len(labels) != images:
+        rows = "one image" if images is None else f"{images} images"
+        raise ValueError(f"{argument} has {len(labels)} rows for {rows}; expected one row for all, or one for each")
+    return np.ascontiguousarray(labels)
+
+
+def _without(
+    index: IndexLabels, allowed: Candidates | npt.NDArray[Any] | None, denied: Candidates | npt.NDArray[Any]
+) -> tuple[Candidates | npt.NDArray[Any] | None, npt.NDArray[Any] | None]:
+    """Labels that may be returned, and label ids that the core takes away from them, for all images or for each."""
+    if isinstance(denied, Candidates) or denied.ndim == 1:
+        if not isinstance(allowed, np.ndarray) or allowed.ndim == 1:
+            return prepare(index, allowed, denied), None
+        return allowed, np.flatnonzero(_one_mask(index, denied, "exclude"))
+    if denied.dtype != np.bool_:
+        return allowed, denied
+    if allowed is None:
+        return ~denied, None
+    if isinstance(allowed, Candidates) or allowed.ndim == 1:
+        return _one_mask(index, allowed, "candidates") & ~denied, None
+    if allowed.dtype != np.bool_:
+        allowed = np.stack([mask_of_ids(row, index.n_labels, "candidates") for row in allowed])
+    return allowed & ~denied, None
 
 
 def mask_of_ids(ids: npt.NDArray[Any], n_labels: int, argument: str) -> Mask:

@@ -44,8 +44,8 @@ def conse(
 
 class CandidateSet: ...
 
-# set, masks or ids, penalty of seen labels, whether scores are dot products
-_Options = tuple[CandidateSet | _Array | None, float, bool]
+# set, masks or ids; ids to exclude; penalty of seen labels; whether scores are dot products
+_Options = tuple[CandidateSet | _Array | None, _Array | None, float, bool]
 
 class Index:
     @staticmethod

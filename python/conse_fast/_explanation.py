@@ -91,7 +91,7 @@ class _OfClasses(Named):
 class Explanation(_OfClasses):
     """The scores of labels, taken apart.
 
-    ``contributions.sum(-1) - penalties`` is the score, within the accuracy of float32 scores (``docs/accuracy.md``).
+    ``contributions.sum(-1) - penalties`` is the score, within the accuracy of float32 scores (``docs/determinism.md``).
     For N images, M labels and T kept classes the shapes are those below; without (N) for a single image, and without
     (M) for a single label. An image without direction and a label without a vector have the score -inf, and zeros for
     the rest. ``explanation[i]`` is the part of image i; ``print`` shows that of a single image.

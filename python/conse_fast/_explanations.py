@@ -1,4 +1,4 @@
-"""What an index tells about scores and labels: why, what is near, what is reached."""
+"""What an index tells about single scores and labels: how high, why, what is near, what is reached."""
 
 from __future__ import annotations
 
@@ -26,7 +26,42 @@ _LABELS_AT_ONCE = 4096  # whose cosines with all classes are held
 
 
 class IndexExplanations(IndexLabels):
-    """Explains the scores of an opened index."""
+    """Scores of given labels, and what they come from."""
+
+    def score_of(
+        self,
+        probabilities: npt.ArrayLike,
+        pairs: npt.ArrayLike,
+        top_t: int | None = 10,
+        *,
+        seen_penalty: float = 0.0,
+        form: Literal["cosine", "dot"] = "cosine",
+        n_threads: int | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """The scores of given labels for given images, with the bits that `rank` gives them.
+
+        Args:
+            probabilities: As in `rank`, as are the arguments behind ``pairs``.
+            pairs: (M, 2) integers, an image and a label each, in any order; (M,) label ids for a single image (C,).
+            top_t: Kept classes per image; None: all.
+            seen_penalty: What seen labels are set back by.
+            form: ``"cosine"`` or ``"dot"``.
+            n_threads: At most so many threads; None: `conse_fast.max_threads`.
+
+        Returns:
+            (M,) float32; -inf where `rank` would leave the label out: it has no vector, or the image no direction.
+
+        Raises:
+            TypeError: A wrong dtype or type.
+            ValueError: A wrong shape or value, an image or a label that is not there.
+        """
+        rows, single = _arrays.rows(probabilities, "probabilities")
+        t, n = _arrays.terms(top_t, self._info["n_classes"]), _arrays.threads(n_threads)
+        places = _arrays.pairs(pairs, "pairs", single)
+        scores = np.empty(len(places), np.float32)
+        what = _candidates.options(self, None, None, seen_penalty, form, len(rows), single)
+        self._handle.score_of(rows, t, places, scores, n, what)
+        return scores
 
     def explain(
         self,
@@ -59,7 +94,7 @@ class IndexExplanations(IndexLabels):
         core = self._handle
         rows, single = _arrays.rows(probabilities, "probabilities")
         t = _arrays.terms(top_t, self.n_classes)
-        _, penalty, dot = _candidates.options(self, None, seen_penalty, form, len(rows), single)
+        _, _, penalty, dot = _candidates.options(self, None, None, seen_penalty, form, len(rows), single)
         ids = _labels_of_rows(_label_ids(self, labels), len(rows), single)
         of_images, kept = ids.shape[: 0 if single else 1], min(t, self.n_classes)
         classes, shares = np.empty((*of_images, kept), np.int64), np.empty((*of_images, kept), np.float64)
@@ -121,7 +156,7 @@ class IndexExplanations(IndexLabels):
             TypeError, ValueError: As `ConseIndex.rank`.
         """
         core = self._handle
-        what = _candidates.options(self, candidates, 0.0, "cosine", self.n_classes, False)
+        what = _candidates.options(self, candidates, None, 0.0, "cosine", self.n_classes, False)
         chosen = _candidates.prepare(self, candidates, None)
         k = _arrays.count(k, "k")
         shape = (self.n_classes, min(k, self.n_labels))

@@ -156,6 +156,7 @@ class ConseIndex(IndexExplanations):
         top_t: TopT = 10,
         *,
         candidates: AnyCandidates = None,
+        exclude: AnyCandidates = None,
         seen_penalty: float = 0.0,
         form: Literal["cosine", "dot"] = "cosine",
         n_threads: int | None = None,
@@ -172,6 +173,7 @@ class ConseIndex(IndexExplanations):
             candidates: The labels that may be returned, for all images or for each: `Candidates`, the name of one of
                 `label_sets`, (L,) or (N, L) bool, (M,) or (N, M) label ids with -1 in unused places, or a str or
                 sequence of str (ids or unique names).
+            exclude: The labels that may not be returned, said in the same ways.
             seen_penalty: Calibrated stacking (Chao et al. 2016, arXiv 1605.04253): what the score of a label that is a
                 seen class (`label_class`) is reduced by before scores are compared.
             form: ``"cosine"``, or ``"dot"``: f . label with f as `embed` gives it and the label's embedding of length
@@ -187,13 +189,13 @@ class ConseIndex(IndexExplanations):
             TypeError: A wrong dtype or type.
             ValueError: A wrong shape or value, which is named with its row and column.
         """
-        if candidates is None and seen_penalty == 0 and form == "cosine":
+        if candidates is None and exclude is None and seen_penalty == 0 and form == "cosine":
             found = self._handle.rank_plain(probabilities, k, top_t, out, n_threads)
             if found is not None:
                 return Ranking(found[0], found[1], self._names.get("label_names"))
         rows, single = _arrays.rows(probabilities, "probabilities")
         top_ts, lists = _arrays.term_lists(top_t, self._info["n_classes"])
-        what = _candidates.options(self, candidates, seen_penalty, form, len(rows), single)
+        what = _candidates.options(self, candidates, exclude, seen_penalty, form, len(rows), single)
         return self._ranked(self._handle.rank, rows, (rows, top_ts), single, k, n_threads, out, what, lists)
 
     def rank_logits(
@@ -204,6 +206,7 @@ class ConseIndex(IndexExplanations):
         *,
         temperature: float = 1.0,
         candidates: AnyCandidates = None,
+        exclude: AnyCandidates = None,
         seen_penalty: float = 0.0,
         form: Literal["cosine", "dot"] = "cosine",
         n_threads: int | None = None,
@@ -216,7 +219,8 @@ class ConseIndex(IndexExplanations):
             k: Labels per image.
             top_t: Kept classes per image, or a list, as in `rank`; None: all.
             temperature: Larger is flatter; > 0.
-            candidates: As in `rank`, as are the two that follow.
+            candidates: As in `rank`, as are the three that follow.
+            exclude: The labels that may not be returned.
             seen_penalty: What seen labels are set back by.
             form: ``"cosine"`` or ``"dot"``.
             n_threads: At most so many threads; None: `conse_fast.max_threads`.
@@ -228,7 +232,7 @@ class ConseIndex(IndexExplanations):
         rows, single = _arrays.rows(logits, "logits")
         top_ts, lists = _arrays.term_lists(top_t, self._info["n_classes"])
         heat = _arrays.real(temperature, "temperature")
-        what = _candidates.options(self, candidates, seen_penalty, form, len(rows), single)
+        what = _candidates.options(self, candidates, exclude, seen_penalty, form, len(rows), single)
         call = self._handle.rank_logits
         return self._ranked(call, rows, (rows, top_ts, heat), single, k, n_threads, out, what, lists)
 
@@ -239,6 +243,7 @@ class ConseIndex(IndexExplanations):
         k: int = 10,
         *,
         candidates: AnyCandidates = None,
+        exclude: AnyCandidates = None,
         seen_penalty: float = 0.0,
         form: Literal["cosine", "dot"] = "cosine",
         n_threads: int | None = None,
@@ -250,7 +255,8 @@ class ConseIndex(IndexExplanations):
             indices: (T,) or (N, T) class ids, in any order, each at most once per row.
             weights: (T,) or (N, T) float16, float32 or float64, non-negative and finite.
             k: Labels per image.
-            candidates: As in `rank`, as are the two that follow.
+            candidates: As in `rank`, as are the three that follow.
+            exclude: The labels that may not be returned.
             seen_penalty: What seen labels are set back by.
             form: ``"cosine"`` or ``"dot"``.
             n_threads: At most so many threads; None: `conse_fast.max_threads`.
@@ -267,7 +273,7 @@ class ConseIndex(IndexExplanations):
         rows, single = _arrays.rows(weights, "weights")
         shape = rows.shape[1:] if single else rows.shape
         classes = _arrays.as_rows(_arrays.ids(indices, "indices", shape), single)
-        what = _candidates.options(self, candidates, seen_penalty, form, len(rows), single)
+        what = _candidates.options(self, candidates, exclude, seen_penalty, form, len(rows), single)
         return self._ranked(self._handle.rank_pairs, rows, (classes, rows), single, k, n_threads, out, what)
 
     def _ranked(
@@ -327,41 +333,6 @@ class ConseIndex(IndexExplanations):
             ranking = self.rank(probabilities, 1, top_t, candidates=chosen, form=form, n_threads=n_threads)
             best += [ranking.scores[..., 0], ranking.indices[..., 0]]
         return BestSeenAndUnseen(*best)
-
-    def score_of(
-        self,
-        probabilities: npt.ArrayLike,
-        pairs: npt.ArrayLike,
-        top_t: int | None = 10,
-        *,
-        seen_penalty: float = 0.0,
-        form: Literal["cosine", "dot"] = "cosine",
-        n_threads: int | None = None,
-    ) -> npt.NDArray[np.float32]:
-        """The scores of given labels for given images, with the bits that `rank` gives them.
-
-        Args:
-            probabilities: As in `rank`, as are the arguments behind ``pairs``.
-            pairs: (M, 2) integers, an image and a label each, in any order; (M,) label ids for a single image (C,).
-            top_t: Kept classes per image; None: all.
-            seen_penalty: What seen labels are set back by.
-            form: ``"cosine"`` or ``"dot"``.
-            n_threads: At most so many threads; None: `conse_fast.max_threads`.
-
-        Returns:
-            (M,) float32; -inf where `rank` would leave the label out: it has no vector, or the image no direction.
-
-        Raises:
-            TypeError: A wrong dtype or type.
-            ValueError: A wrong shape or value, an image or a label that is not there.
-        """
-        rows, single = _arrays.rows(probabilities, "probabilities")
-        t, n = _arrays.terms(top_t, self._info["n_classes"]), _arrays.threads(n_threads)
-        places = _arrays.pairs(pairs, "pairs", single)
-        scores = np.empty(len(places), np.float32)
-        what = _candidates.options(self, None, seen_penalty, form, len(rows), single)
-        self._handle.score_of(rows, t, places, scores, n, what)
-        return scores
 
     def embed(
         self,

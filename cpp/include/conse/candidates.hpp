@@ -7,10 +7,10 @@
 
 namespace conse {
 
-struct Filter;
+struct PreparedLabels;
 
 /// Labels that were prepared by Index::prepare(), for any number of calls with that index.
-using CandidateSet = std::shared_ptr<const Filter>;
+using CandidateSet = std::shared_ptr<const PreparedLabels>;
 
 struct RankOptions {
     /// The labels that may be returned: one of these three, or all labels.
@@ -23,6 +23,11 @@ struct RankOptions {
     const std::int64_t* ids = nullptr;
     std::size_t n_ids = 0;
     std::ptrdiff_t ids_stride = 0;
+
+    /// Of those, the labels that may not be returned: (rows, n_excluded) label ids, laid out as `ids`.
+    const std::int64_t* excluded = nullptr;
+    std::size_t n_excluded = 0;
+    std::ptrdiff_t excluded_stride = 0;
 
     /// Calibrated stacking (Chao et al. 2016, arXiv 1605.04253): what the score of a seen label is reduced by before
     /// anything is compared. Any finite number.

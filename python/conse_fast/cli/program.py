@@ -12,6 +12,7 @@ from conse_fast.cli.build import build
 from conse_fast.cli.demo import demo
 from conse_fast.cli.embed import embed
 from conse_fast.cli.errors import ClosedPipe, run_and_exit
+from conse_fast.cli.evaluate import evaluate
 from conse_fast.cli.explain import explain
 from conse_fast.cli.inspect import info, verify
 from conse_fast.cli.rank import rank
@@ -95,5 +96,5 @@ def program(ctx: click.Context, debug: bool) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (demo, embed, build, info, verify, rank, explain, bench):
+for _command in (demo, embed, build, info, verify, rank, evaluate, explain, bench):
     program.add_command(_command)

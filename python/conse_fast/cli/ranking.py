@@ -9,13 +9,10 @@ from typing import Any, Literal
 
 from conse_fast import Candidates, ConseIndex, Ranking
 from conse_fast._arrays import Array
+from conse_fast._chunks import chunk_rows
 from conse_fast.cli.errors import CliError
 from conse_fast.cli.inputs import RowsFile
 from conse_fast.cli.writers import Writer
-
-# What is at hand of a file, whatever its size: more would not be faster.
-_CHUNK_BYTES = 16 * 2**20
-_CHUNK_RESULTS = 2**17
 
 
 @dataclass(frozen=True)
@@ -53,11 +50,6 @@ class Ranker:
         if self.temperature is None:
             return self.index.rank(rows, self.k, self.top_t, **which)
         return self.index.rank_logits(rows, self.k, self.top_t, temperature=self.temperature, **which)
-
-
-def chunk_rows(row_bytes: int, k: int) -> int:
-    """Rows to read, rank and write at once, so that memory does not depend on the size of the file."""
-    return max(1, min(_CHUNK_BYTES // max(row_bytes, 1), _CHUNK_RESULTS // k))
 
 
 def rank_rows(ranker: Ranker, rows: RowsFile, writer: Writer, progress: Callable[[float], None]) -> None:
