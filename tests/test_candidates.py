@@ -362,6 +362,11 @@ def test_rows_of_masks_where_one_set_is_due(index, problem):
         index.candidates(masks_of(0.5, 2))
 
 
+def test_names_where_labels_have_none(problem):
+    with pytest.raises(ValueError, match="labels have neither ids nor names to find 'dog' by; give label ids"):
+        cf.ConseIndex.build(*problem[1:]).find("dog")
+
+
 def test_no_images(index, problem):
     nothing = problem.probabilities[:0]
     for allowed in (None, np.zeros((0, 3), int), np.zeros((0, N_LABELS), bool)):

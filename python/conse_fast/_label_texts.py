@@ -46,11 +46,17 @@ class LabelTexts:
             raise TypeError(f"{argument} must be a str or a sequence of str, got {strange!r} among them")
         return np.array([self._find_one(text, argument) for text in wanted], dtype=np.int64)
 
+    def __len__(self) -> int:
+        """How many strings there are to be found: 0 where the labels have neither ids nor names."""
+        return len(self._by_id) + len(self._by_name)
+
     def __contains__(self, text: str) -> bool:
         return text in self._by_id or text in self._by_name
 
     def _find_one(self, text: str, argument: str) -> int:
         places = self._by_id.get(text) or self._by_name.get(text)
+        if places is None and len(self) == 0:
+            raise ValueError(f"{argument}: the labels have neither ids nor names to find {text!r} by; give label ids")
         if places is None:
             raise ValueError(f"{argument}: no label has the id or the name {text!r}")
         if len(places) > 1:
