@@ -27,7 +27,7 @@ class Candidates:
 
     `ConseIndex.candidates` makes them, and `ConseIndex.label_sets` holds those that are kept in the file. They are to
     be used with that index; ``len()`` is their number, iterating gives their ids in ascending order. ``a | b``,
-    ``a & b`` and ``a - b`` are new candidates of the same index.
+    ``a & b`` and ``a - b`` are new candidates of the same index. They do not pickle: their `ids` do.
     """
 
     __slots__ = ("_index", "_mask", "_prepared")
@@ -71,6 +71,9 @@ class Candidates:
 
     def __repr__(self) -> str:
         return f"<{len(self):,} candidates of {len(self._mask):,} labels>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("candidates belong to an index in memory; pickle their ids, and give them to its candidates()")
 
     def _combined(self, other: Candidates, operation: np.ufunc) -> Candidates:
         if not isinstance(other, Candidates):

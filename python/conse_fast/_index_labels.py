@@ -79,6 +79,9 @@ class IndexLabels(IndexFacts):
     def candidates(self, include: AnyCandidates = None, *, exclude: AnyCandidates = None) -> Candidates:
         """Labels that rankings may return, prepared once: a call with them looks at none of the others.
 
+        A quarter of the labels or fewer are copied, with their part of the table, once so many images have been ranked
+        among them that it pays: at most a quarter of the index's size for each set, until it is gone.
+
         Args:
             include: (L,) bool, (M,) label ids, a sequence of str (ids or unique names), a str (of a label, or the name
                 of one of `label_sets`), or other `Candidates`; None: all labels.
