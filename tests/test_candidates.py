@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import reference
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import assert_ranking, assert_same_bits, random_problem
+from reference import assert_ranking, assert_same_bits, random_problem, seal
 
 import conse_fast as cf
 
@@ -212,6 +214,36 @@ def test_sparse_candidates_become_an_index_of_their_own(make_index, problem, tar
         assert_same_bits((ranking.scores[680:], ranking.indices[680:]), expected)
 
 
+def test_seen_blocks_may_stand_anywhere_in_a_file(problem, tmp_path):
+    path = tmp_path / "index.safetensors"
+    labels, is_seen = problem.label_embeddings[:32], np.arange(32) < 16
+    index = cf.ConseIndex.build(problem[1], labels, label_class=np.where(is_seen, 0, -1), path=path)
+    content = bytearray(path.read_bytes())
+    begin = 8 + int.from_bytes(content[:8], "little")
+    for name, tensor in json.loads(content[8:begin]).items():
+        if name in ("row_label", "label_embeddings", "table"):  # whose two blocks change places
+            first, end = tensor["data_offsets"]
+            array = np.frombuffer(content, f"{tensor['dtype'][0].lower()}4", (end - first) // 4, begin + first)
+            array = array.reshape(tensor["shape"])
+            blocks = array.swapaxes(0, 1) if name == "table" else array
+            blocks[[0, 1]] = blocks[[1, 0]]
+    (tmp_path / "swapped.safetensors").write_bytes(seal(bytes(content)))
+    swapped = cf.ConseIndex.open(tmp_path / "swapped.safetensors")
+    swapped.verify()
+    rows = np.resize(problem.probabilities, (700, N_CLASSES))  # so many that candidates are packed
+    for opened in (index, swapped):
+        ranking = opened.rank(rows, 8, candidates=range(0, 32, 4), seen_penalty=0.3)
+        scores = index.rank(rows, 32, seen_penalty=0.3)
+        assert_same_bits(ranking, ranking_of(scores, np.arange(0, 32, 4)))
+
+
+def ranking_of(ranking, labels):
+    """What a ranking of all labels says of some, whose rows without direction hold -1."""
+    chosen = np.isin(ranking.indices, [*labels, -1])
+    order = np.argsort(~chosen, axis=1, kind="stable")[:, : len(labels)]
+    return tuple(np.take_along_axis(array, order, axis=1) for array in ranking)
+
+
 EXCLUDED = {
     "ids": np.array([5, 1777, 5, -1]),
     "names": ["label 1777", "n00000005"],
@@ -278,19 +310,25 @@ def test_what_was_seen_so_far_is_excluded_page_by_page(index, problem):
     ("what", "error", "message"),
     [
         ({"exclude": [N_LABELS]}, ValueError, "exclude holds 2500; expected label ids from 0 to 2499, or -1"),
-        ({"exclude": np.full((20, 1), -2)}, ValueError, "exclude holds -2"),
+        ({"exclude": np.full((20, 1), -2)}, ValueError, r"exclude\[0\] holds -2"),
+        ({"candidates": np.eye(20, 2, -3, int) * 9999}, ValueError, r"candidates\[3\] holds 9999"),  # no direction
+        ({"candidates": [N_LABELS], "exclude": [1]}, ValueError, "candidates holds 2500"),
+        ({"candidates": {1, 2}}, ValueError, "label ids, got set; give a list or an array"),
+        ({"candidates": 3}, ValueError, "label ids, got int; give a list or an array"),
+        ({"exclude": np.array(["n1"])}, ValueError, "no label has the id or the name 'n1'"),
         ({"exclude": np.zeros((3, N_LABELS), bool)}, ValueError, "exclude has 3 rows for 20 images"),
         ({"exclude": "label 3"}, ValueError, "exclude: 2 labels have the name 'label 3'"),
         ({"candidates": "label 3"}, ValueError, r"2 labels have the name 'label 3'; .*3 \(n00000003\), 2003"),
         ({"candidates": ["n1"]}, ValueError, "no label has the id or the name 'n1'"),
-        ({"candidates": ["n00000001", 2]}, TypeError, "sequence of str"),
+        ({"candidates": ["n00000001", 2]}, TypeError, "sequence of str, got 2 among them"),
         ({"candidates": np.zeros(7, bool)}, ValueError, "mask of 7 labels; expected 2500"),
         ({"candidates": np.zeros((3, N_LABELS), bool)}, ValueError, "3 rows for 20 images"),
         ({"candidates": [1, N_LABELS]}, ValueError, "holds 2500; expected label ids from 0 to 2499"),
         ({"candidates": [-2]}, ValueError, "holds -2"),
         ({"candidates": [0.5]}, TypeError, "bool, label ids or names, got float64"),
         ({"candidates": np.zeros((1, 1, 1), int)}, ValueError, "candidates must be"),
-        ({"seen_penalty": np.nan}, ValueError, "seen_penalty must be a finite number"),
+        ({"seen_penalty": np.nan}, ValueError, "seen_penalty must be a finite number within float32, got NaN"),
+        ({"seen_penalty": -1e39}, ValueError, "seen_penalty must be a finite number within float32"),
         ({"seen_penalty": "much"}, TypeError, "seen_penalty must be a number"),
         ({"form": "euclid"}, ValueError, "form must be 'cosine' or 'dot', got 'euclid'"),
     ],
@@ -302,5 +340,43 @@ def test_wrong_arguments(index, problem, what, error, message):
 
 def test_candidates_of_another_index(index, problem):
     other = cf.ConseIndex.build(*problem[1:])
-    with pytest.raises(ValueError, match="another index"):
-        index.rank(problem.probabilities, candidates=other.candidates([1]))
+    foreign = other.candidates([1])
+    for what in (
+        {"candidates": foreign},
+        {"exclude": foreign},
+        {"candidates": foreign, "exclude": [2]},
+        {"candidates": masks_of(0.5, 20), "exclude": foreign},
+    ):
+        with pytest.raises(ValueError, match="prepared by another index"):
+            index.rank(problem.probabilities, **what)
+    for call in (index.candidates, index.reachability, index.plan):
+        with pytest.raises(ValueError, match="prepared by another index"):
+            call(**{"include" if call == index.candidates else "candidates": foreign})
+
+
+def test_rows_of_masks_where_one_set_is_due(index, problem):
+    for call in (index.reachability, index.plan, lambda **what: index.best_seen_and_unseen(problem[0], **what)):
+        with pytest.raises(ValueError, match="candidates must have one dimension"):
+            call(candidates=masks_of(0.5, N_CLASSES))
+    with pytest.raises(ValueError, match="include must have one dimension"):
+        index.candidates(masks_of(0.5, 2))
+
+
+def test_names_where_labels_have_none(problem):
+    with pytest.raises(ValueError, match="labels have neither ids nor names to find 'dog' by; give label ids"):
+        cf.ConseIndex.build(*problem[1:]).find("dog")
+
+
+def test_no_images(index, problem):
+    nothing = problem.probabilities[:0]
+    for allowed in (None, np.zeros((0, 3), int), np.zeros((0, N_LABELS), bool)):
+        for excluded in (None, np.zeros((0, 3), int), np.zeros((0, N_LABELS), bool)):
+            assert index.rank(nothing, 4, candidates=allowed, exclude=excluded).scores.shape == (0, 4)
+
+
+def test_arrays_of_names(index, problem):
+    names = np.array(["n00000007", "label 1777"])
+    expected = index.rank(problem.probabilities, 5, candidates=[7, 1777])
+    for labels in (names, names.astype(object), tuple(names)):
+        assert_same_bits(index.rank(problem.probabilities, 5, candidates=labels), expected)
+        assert list(index.find(labels)) == [7, 1777]

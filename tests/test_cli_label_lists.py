@@ -121,7 +121,7 @@ def test_labels_that_are_classes_by_their_texts(here, how, expected):
         ),
         (["--candidates", "nobody.txt", "--skip-unknown"], ["no label is left"]),
         (["--candidates", "some", "--exclude", "some.txt"], ["no label is left"]),
-        (["--candidates", "wrong_mask.npy"], ["wrong_mask.npy", "mask of 7 labels; expected 90"]),
+        (["--candidates", "wrong_mask.npy"], ["wrong_mask.npy is a mask of 7 labels; expected 90"]),
         (["--candidates", "latin1.txt"], ["latin1.txt: line 1 is not UTF-8"]),
         (["--seen-penalty", "nan"], ["seen_penalty must be a finite number"]),
     ],
@@ -147,3 +147,7 @@ def test_wrong_candidates(index, options, fragments):
 def test_wrong_sets(here, options, status, fragments):
     assert_fails(run(*NAMED, *options), status, *fragments)
     assert not (here / "new.safetensors").exists()
+
+
+def test_a_list_where_labels_have_no_texts(here):
+    assert_fails(run(*BUILD, "--label-set", "a=some.txt"), 1, "some.txt: the labels have neither ids nor names")

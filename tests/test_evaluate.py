@@ -215,6 +215,10 @@ def test_what_is_missing_is_told(index, problem, truth):
         (ValueError, "form must be one of", {"form": "euclid"}),
         (ValueError, "n_resamples must be at least 1, got -1", {"n_resamples": -1}),
         (ValueError, "confidence must be above 0", {"confidence": 1.0}),
+        (ValueError, "confidence must be above 0", {"confidence": 95, "progress": pytest.fail}),  # before any image
+        (ValueError, "seed must be at least 0, got -1", {"seed": -1, "progress": pytest.fail}),
+        (TypeError, "seed must be an integer", {"seed": "x", "progress": pytest.fail}),
+        (ValueError, "'a \\+ seen', which is what", {"label_sets": {"a": [95], "a + seen": [96]}, "plus_seen": True}),
         (TypeError, "label_sets must be a mapping", {"label_sets": ["even"]}),
         (ValueError, "label_sets must hold at least one set", {"label_sets": {}}),
         (ValueError, "label_sets\\['none'\\] holds no label", {"label_sets": {"none": []}}),

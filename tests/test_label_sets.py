@@ -81,6 +81,12 @@ def test_sets_are_combined(index):
         third | {3}
 
 
+def test_sets_do_not_pickle(index):
+    with pytest.raises(TypeError, match="pickle their ids"):
+        pickle.dumps(index.seen_labels)
+    assert list(index.candidates(pickle.loads(pickle.dumps(index.seen_labels.ids)))) == list(index.seen_labels)
+
+
 def test_sets_of_two_indexes_are_not_combined(index, problem):
     other = cf.ConseIndex.build(*problem[1:])
     with pytest.raises(ValueError, match="two indexes"):

@@ -110,6 +110,7 @@ def test_names_of_lists(make_index, problem):
         ([10, 1.5], TypeError, r"top_t must be an integer, got 1\.5"),
         ([[1, 2]], TypeError, "top_t must be an integer"),
         ("10", TypeError, "top_t must be an integer, got '10'"),
+        ({1, 10}, TypeError, "top_t must be a number, None or a list of them, got set"),
         (np.float64(3), TypeError, "top_t must be an integer"),
     ],
 )
@@ -118,6 +119,12 @@ def test_wrong_lists(make_index, problem, top_t, error, message):
     for call in (index.rank, index.rank_logits):
         with pytest.raises(error, match=message):
             call(problem.probabilities, 5, top_t)
+
+
+def test_arrays_of_numbers(make_index, problem):
+    index = make_index(*problem[1:])
+    assert_lists(index.rank, problem.probabilities, 5, np.array([1, 10]))
+    assert index.rank(problem.probabilities, 5, np.array(10)).scores.shape == (30, 5)
 
 
 def test_a_bad_row_is_named(make_index, problem):

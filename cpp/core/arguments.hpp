@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
 
 #include "conse/matrix_view.hpp"
 #include "core/message.hpp"
@@ -29,6 +31,16 @@ inline void require_class_columns(const char* argument, const MatrixView& x, std
 // Class, label and column ids are int32 inside; the largest is never used.
 inline void require_id_range(const char* argument, std::size_t count) {
     if (count >= 0x7fffffffu) invalid_argument(argument, " has ", count, " rows or columns; at most 2147483646 fit");
+}
+
+/// Label ids, -1 in unused places; of this row, if there are several.
+inline void require_label_ids(const char* argument, const std::int64_t* ids, std::size_t count, std::size_t n_labels,
+                              std::ptrdiff_t row = -1) {
+    for (std::size_t i = 0; i < count; ++i) {
+        if (ids[i] >= -1 && ids[i] < static_cast<std::int64_t>(n_labels)) continue;
+        invalid_argument(argument, row < 0 ? "" : concat("[", row, "]"), " holds ", ids[i],
+                         "; expected label ids from 0 to ", n_labels - 1, ", or -1");
+    }
 }
 
 }  // namespace conse

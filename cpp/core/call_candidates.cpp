@@ -1,5 +1,6 @@
 #include "core/call_candidates.hpp"
 
+#include "core/arguments.hpp"
 #include "core/message.hpp"
 #include "core/prepared_labels.hpp"
 
@@ -11,6 +12,8 @@ CallCandidates::CallCandidates(const IndexData& index, const RankOptions& option
     if (prepared != nullptr && prepared->index.get() != &index) {
         invalid_argument("candidates were prepared by another index; prepare them with this one");
     }
+    require_ids("candidates", options.ids, options.n_ids, options.ids_stride, n_images);
+    require_ids("exclude", options.excluded, options.n_excluded, options.excluded_stride, n_images);
     if (choices_differ()) return;
     if (prepared != nullptr) {
         common_ = &prepared->filter;
@@ -27,6 +30,15 @@ CallCandidates::CallCandidates(const IndexData& index, const RankOptions& option
     if (common_ != &own_) own_ = *common_;
     common_ = &own_;
     exclude_from(own_, 0);
+}
+
+// Of all rows, those without direction among them, before anything is ranked.
+void CallCandidates::require_ids(const char* argument, const std::int64_t* ids, std::size_t n_ids,
+                                 std::ptrdiff_t stride, std::size_t n_images) const {
+    if (stride == 0) return require_label_ids(argument, ids, ids == nullptr ? 0 : n_ids, index_->n_labels);
+    for (std::ptrdiff_t row = 0; row < static_cast<std::ptrdiff_t>(n_images); ++row) {
+        require_label_ids(argument, ids + row * stride, n_ids, index_->n_labels, row);
+    }
 }
 
 // Where all labels are candidates no filter is needed any more.

@@ -30,6 +30,8 @@ class CallCandidates {
 
   private:
     bool choices_differ() const;
+    void require_ids(const char* argument, const std::int64_t* ids, std::size_t n_ids, std::ptrdiff_t stride,
+                     std::size_t n_images) const;
     void pack_common(std::size_t n_images);
     LabelChoice choice_of(std::size_t row) const;
     void exclude_from(Filter& filter, std::size_t row) const;

@@ -21,13 +21,6 @@ namespace {
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
-void require_labels(const IndexData& index, const std::int64_t* labels, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-        if (labels[i] >= -1 && labels[i] < static_cast<std::int64_t>(index.n_labels)) continue;
-        invalid_argument("labels holds ", labels[i], "; expected label ids from 0 to ", index.n_labels - 1, ", or -1");
-    }
-}
-
 // Where the rows of a label are stored; nowhere for -1.
 Range places_of(const LabelPlaces& places, std::int64_t label) {
     if (label < 0) return {0, 0};
@@ -140,7 +133,7 @@ void Index::explain(const MatrixView& probabilities, std::size_t top_t, const Ex
     require_at_least_one("top_t", top_t);
     const std::size_t terms = std::min(top_t, index.classes.n_classes);
     if (explanation.terms != terms) invalid_argument("terms must be ", terms, ", got ", explanation.terms);
-    require_labels(index, explanation.labels, probabilities.rows * explanation.n_labels);
+    require_label_ids("labels", explanation.labels, probabilities.rows * explanation.n_labels, index.n_labels);
     const Explainer explainer(index, *rows, top_t, explanation, options);
     parallel_for({probabilities.rows, explainer.microseconds(), Query::kAtOnce}, execution,
                  [&](std::size_t begin, std::size_t end) { explainer.explain({begin, end}); });
@@ -149,7 +142,7 @@ void Index::explain(const MatrixView& probabilities, std::size_t top_t, const Ex
 void Index::class_cosines(const std::int64_t* labels, std::size_t n_labels, float* cosines,
                           const Execution& execution) const {
     const IndexData& index = *data_;
-    require_labels(index, labels, n_labels);
+    require_label_ids("labels", labels, n_labels, index.n_labels);
     const LabelPlaces& places = index.label_places();
     const std::size_t n_classes = index.classes.n_classes;
     const double of_class = index.compact() ? 0.0005 * static_cast<double>(index.classes.dimension) : 0.01;

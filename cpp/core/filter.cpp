@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "core/message.hpp"
 
@@ -55,14 +56,9 @@ void allow_masked(const LabelPlaces& places, const std::uint8_t* mask, std::size
 
 // Calls use(label) for the ids in use.
 template <class Use>
-void for_each_label(const char* argument, const std::int64_t* ids, std::size_t n_ids, std::size_t n_labels,
-                    const Use& use) {
+void for_each_label(const std::int64_t* ids, std::size_t n_ids, const Use& use) {
     for (std::size_t i = 0; i < n_ids; ++i) {
-        if (ids[i] == -1) continue;
-        if (ids[i] < 0 || ids[i] >= static_cast<std::int64_t>(n_labels)) {
-            invalid_argument(argument, " holds ", ids[i], "; expected label ids from 0 to ", n_labels - 1, ", or -1");
-        }
-        use(static_cast<std::size_t>(ids[i]));
+        if (ids[i] >= 0) use(static_cast<std::size_t>(ids[i]));
     }
 }
 
@@ -116,8 +112,7 @@ void fill_filter(const IndexData& index, const LabelChoice& choice, bool with_se
         allow_masked(index.label_places(), choice.mask, index.n_labels, filter);
     } else if (choice.ids != nullptr) {
         const LabelPlaces& places = index.label_places();
-        for_each_label("candidates", choice.ids, choice.n_ids, index.n_labels,
-                       [&](std::size_t label) { allow(places, label, filter); });
+        for_each_label(choice.ids, choice.n_ids, [&](std::size_t label) { allow(places, label, filter); });
         std::sort(filter.blocks.begin(), filter.blocks.end());
     } else {
         allow_all(index, filter);
@@ -129,7 +124,7 @@ void fill_filter(const IndexData& index, const LabelChoice& choice, bool with_se
 // Blocks and tiles that lead to nothing any more stay marked: bounds that lead there are no worse than before.
 void exclude(const IndexData& index, const std::int64_t* ids, std::size_t n_ids, Filter& filter) {
     const LabelPlaces& places = index.label_places();
-    for_each_label("exclude", ids, n_ids, index.n_labels, [&](std::size_t label) {
+    for_each_label(ids, n_ids, [&](std::size_t label) {
         for (std::size_t i = places.offsets[label]; i < places.offsets[label + 1]; ++i) {
             const std::uint32_t row = places.rows[i];
             std::uint16_t& lanes = filter.lanes[row / kBlockRows];
@@ -139,8 +134,8 @@ void exclude(const IndexData& index, const std::int64_t* ids, std::size_t n_ids,
 }
 
 float penalty_of(const RankOptions& options) {
-    if (!std::isfinite(options.seen_penalty)) {
-        invalid_argument("seen_penalty must be a finite number, got ", options.seen_penalty);
+    if (!(std::abs(options.seen_penalty) <= static_cast<double>(std::numeric_limits<float>::max()))) {
+        invalid_argument("seen_penalty must be a finite number within float32, got ", word_for(options.seen_penalty));
     }
     return static_cast<float>(options.seen_penalty);
 }

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "conse/candidates.hpp"
@@ -28,18 +27,17 @@ struct LabelChoice {
     std::size_t n_ids = 0;
 };
 
-/// Allows the chosen labels. `with_seen`: seen_children will be needed. An id that is no label's is
-/// std::invalid_argument.
+/// Allows the chosen labels, whose ids have been checked. `with_seen`: seen_children will be needed.
 void fill_filter(const IndexData& index, const LabelChoice& choice, bool with_seen, Filter& filter);
 
 inline Extent extent_of(const Filter& filter) {
     return {static_cast<double>(filter.n_rows), static_cast<double>(filter.blocks.size())};
 }
 
-/// Takes labels away, -1 in unused places. An id that is no label's is std::invalid_argument.
+/// Takes labels away, -1 in unused places; their ids have been checked.
 void exclude(const IndexData& index, const std::int64_t* ids, std::size_t n_ids, Filter& filter);
 
-/// What the scores of seen labels are reduced by, as float32; std::invalid_argument when it is no finite number.
+/// What the scores of seen labels are reduced by, as float32; std::invalid_argument when it is none that is finite.
 float penalty_of(const RankOptions& options);
 
 /// What one search may find, and what the scores of seen labels are reduced by; a penalty needs a filter with seen

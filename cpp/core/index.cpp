@@ -94,6 +94,7 @@ CandidateSet Index::prepare(const std::uint8_t* mask) const {
 
 CandidateSet Index::prepare(const LabelIds& labels) const {
     std::vector<std::int64_t> ids(labels.ids, labels.ids + labels.count);
+    require_label_ids("candidates", ids.data(), ids.size(), data_->n_labels);
     ids.push_back(-1);  // without any, the choice would be that of all labels
     return prepare_labels(data_, {nullptr, ids.data(), ids.size()});
 }

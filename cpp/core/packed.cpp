@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::uint32_t kPadding = 0xffffffffu;
 
-// Stored rows of the candidates in blocks that are full but for the last one of each kind: seen labels stand first.
+// Stored rows of the candidates in blocks that are full but for the last one of each kind. The build lets seen labels
+// stand first; other writers need not.
 std::vector<std::uint32_t> candidate_rows(const IndexData& index, const Filter& filter) {
     const std::vector<std::uint8_t>& seen_blocks = index.label_places().seen_blocks;
     const auto pad = [](std::vector<std::uint32_t>& rows) {
@@ -21,7 +22,7 @@ std::vector<std::uint32_t> candidate_rows(const IndexData& index, const Filter& 
     std::vector<std::uint32_t> rows;
     bool seen = true;
     for (const std::uint32_t block : filter.blocks) {
-        if (seen && seen_blocks[block] == 0) pad(rows);
+        if ((seen_blocks[block] != 0) != seen) pad(rows);
         seen = seen_blocks[block] != 0;
         for (std::uint32_t lanes = filter.lanes[block]; lanes != 0; lanes &= lanes - 1) {
             const std::uint32_t row =

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numbers
 import operator
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,10 @@ def terms(top_t: int | None, n_classes: int) -> int:
 
 def term_lists(top_t: int | None | Sequence[int | None], n_classes: int) -> tuple[list[int], tuple[int, ...]]:
     """The core's words for ``top_t``, and the first part of the results' shape: (T,) for a list of T."""
-    if top_t is None or isinstance(top_t, (int, str, bytes)) or not hasattr(top_t, "__len__"):
+    if isinstance(top_t, (Set, Mapping)):
+        raise TypeError(f"top_t must be a number, None or a list of them, got {type(top_t).__name__}")
+    no_list = not hasattr(top_t, "__len__") or getattr(top_t, "ndim", 1) == 0
+    if top_t is None or isinstance(top_t, (int, str, bytes)) or no_list:
         return [terms(top_t, n_classes)], ()  # type: ignore[arg-type]
     if len(top_t) == 0:
         raise ValueError("top_t is an empty list; expected at least one number or None")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conse_fast import _arrays, _core
+from conse_fast._label_texts import strings_of
 
 if TYPE_CHECKING:
     from conse_fast._index_labels import IndexLabels
@@ -27,7 +27,7 @@ class Candidates:
 
     `ConseIndex.candidates` makes them, and `ConseIndex.label_sets` holds those that are kept in the file. They are to
     be used with that index; ``len()`` is their number, iterating gives their ids in ascending order. ``a | b``,
-    ``a & b`` and ``a - b`` are new candidates of the same index.
+    ``a & b`` and ``a - b`` are new candidates of the same index. They do not pickle: their `ids` do.
     """
 
     __slots__ = ("_index", "_mask", "_prepared")
@@ -72,6 +72,9 @@ class Candidates:
     def __repr__(self) -> str:
         return f"<{len(self):,} candidates of {len(self._mask):,} labels>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("candidates belong to an index in memory; pickle their ids, and give them to its candidates()")
+
     def _combined(self, other: Candidates, operation: np.ufunc) -> Candidates:
         if not isinstance(other, Candidates):
             return NotImplemented
@@ -80,9 +83,9 @@ class Candidates:
         return Candidates(self._index, operation(self._mask, other._mask))
 
 
-def prepare(index: IndexLabels, include: object, exclude: object) -> Candidates:
-    """The labels of ``include`` (all for None) but those of ``exclude``."""
-    mask = np.ones(index.n_labels, dtype=np.bool_) if include is None else _one_mask(index, include, "include")
+def prepare(index: IndexLabels, include: object, exclude: object, argument: str = "candidates") -> Candidates:
+    """The labels of ``include``, the caller's ``argument`` (all for None), but those of ``exclude``."""
+    mask = np.ones(index.n_labels, dtype=np.bool_) if include is None else _one_mask(index, include, argument)
     if exclude is not None:
         mask = mask & ~_one_mask(index, exclude, "exclude")
     return Candidates(index._handle, mask)
@@ -101,8 +104,6 @@ def options(
     if form not in _FORMS:
         raise ValueError(f"form must be 'cosine' or 'dot', got {form!r}")
     penalty = _arrays.real(seen_penalty, "seen_penalty")
-    if not math.isfinite(penalty):
-        raise ValueError(f"seen_penalty must be a finite number, got {penalty}")
     images = None if single else n_rows
     allowed = None if candidates is None else _labels_of_rows(index, candidates, "candidates", images)
     denied = None if exclude is None else _labels_of_rows(index, exclude, "exclude", images)
@@ -140,7 +141,8 @@ def _without(
     if isinstance(allowed, Candidates) or allowed.ndim == 1:
         return _one_mask(index, allowed, "candidates") & ~denied, None
     if allowed.dtype != np.bool_:
-        allowed = np.stack([mask_of_ids(row, index.n_labels, "candidates") for row in allowed])
+        masks = [mask_of_ids(row, index.n_labels, "candidates") for row in allowed]
+        allowed = np.array(masks, dtype=np.bool_).reshape(denied.shape)  # of no images, too
     return allowed & ~denied, None
 
 
@@ -170,14 +172,17 @@ def _one_mask(index: IndexLabels, given: object, argument: str) -> Mask:
 def _labels(index: IndexLabels, labels: object, argument: str) -> Candidates | npt.NDArray[Any]:
     """Candidates, or (L,) or (N, L) bool, or (M,) or (N, M) int64 label ids, of whatever says which labels."""
     if isinstance(labels, Candidates):
+        if labels._index is not index._handle:
+            raise ValueError(f"the set in {argument} was prepared by another index; prepare it with this one")
         return labels
     if isinstance(labels, str):
         return index._named(labels, argument)
-    if isinstance(labels, Sequence) and any(isinstance(one, str) for one in labels):
+    if strings_of(labels) is not None:
         return index._label_texts().find(labels, argument)
     array = _arrays.as_array(labels, argument)
     if array.ndim not in (1, 2):
-        raise ValueError(f"{argument} must be (L,) or (N, L) bool, or (M,) or (N, M) label ids, got {array.shape}")
+        found = f"shape {array.shape}" if array.ndim else f"{type(labels).__name__}; give a list or an array"
+        raise ValueError(f"{argument} must be (L,) or (N, L) bool, or (M,) or (N, M) label ids, got {found}")
     if array.dtype == np.bool_:
         if array.shape[-1] != index.n_labels:
             raise ValueError(

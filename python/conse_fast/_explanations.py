@@ -11,6 +11,7 @@ import numpy.typing as npt
 from conse_fast import _arrays, _candidates
 from conse_fast._explanation import Explanation, Texts
 from conse_fast._index_labels import IndexLabels
+from conse_fast._label_texts import strings_of
 from conse_fast._primitives import top_k
 from conse_fast._ranking import Ranking
 from conse_fast._reachability import Reachability
@@ -179,8 +180,8 @@ def _label_ids(index: IndexLabels, labels: object) -> npt.NDArray[np.int64]:
     """Label ids in the shape of what was given: an id or string, or arrays or sequences of them."""
     if isinstance(labels, str):
         return index.find(labels).reshape(())
-    if isinstance(labels, Sequence) and any(isinstance(label, str) for label in labels):
-        return index.find(labels)
+    if strings_of(labels) is not None:
+        return index._label_texts().find(labels, "labels")
     array = _arrays.as_array(labels, "labels")
     return _arrays.ids(array, "labels", array.shape).reshape(array.shape)
 

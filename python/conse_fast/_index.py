@@ -326,7 +326,7 @@ class ConseIndex(IndexExplanations):
         missing = next((kind for kind, labels in kinds.items() if not len(labels)), None)
         if missing is not None:
             raise ValueError(f"the index has no {missing} labels; give label_class to ConseIndex.build")
-        allowed = None if candidates is None else self.candidates(candidates)
+        allowed = None if candidates is None else _candidates.prepare(self, candidates, None)
         best: list[Any] = []
         for labels in kinds.values():
             chosen = labels if allowed is None else labels & allowed

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from conse_fast import _arrays, _candidates, _core
 from conse_fast._candidates import Candidates
 from conse_fast._facts import IndexFacts, Plan
-from conse_fast._label_texts import LabelTexts
+from conse_fast._label_texts import LabelTexts, strings_of
 from conse_fast._names import encode
 
 if TYPE_CHECKING:
@@ -79,6 +79,9 @@ class IndexLabels(IndexFacts):
     def candidates(self, include: AnyCandidates = None, *, exclude: AnyCandidates = None) -> Candidates:
         """Labels that rankings may return, prepared once: a call with them looks at none of the others.
 
+        A quarter of the labels or fewer are copied, with their part of the table, once so many images have been ranked
+        among them that it pays: at most a quarter of the index's size for each set, until it is gone.
+
         Args:
             include: (L,) bool, (M,) label ids, a sequence of str (ids or unique names), a str (of a label, or the name
                 of one of `label_sets`), or other `Candidates`; None: all labels.
@@ -88,7 +91,7 @@ class IndexLabels(IndexFacts):
             TypeError: Something else.
             ValueError: A wrong shape, an id out of range, an unknown name or one of several labels.
         """
-        return _candidates.prepare(self, include, exclude)
+        return _candidates.prepare(self, include, exclude, "include")
 
     def find(self, labels: str | Sequence[str]) -> npt.NDArray[np.int64]:
         """The ids of labels by their id strings or their unique names, (M,) int64; one for a str.
@@ -116,7 +119,7 @@ class IndexLabels(IndexFacts):
         """
         terms = _arrays.terms(top_t, self.n_classes)
         counts = _arrays.count(k, "k"), _arrays.count(n_images, "n_images")
-        prepared = None if candidates is None else self.candidates(candidates)._prepared
+        prepared = None if candidates is None else _candidates.prepare(self, candidates, None)._prepared
         return Plan(*self._handle.plan(terms, *counts, prepared))
 
     def info(self) -> dict[str, Any]:
@@ -166,7 +169,7 @@ def encode_label_sets(
 
 
 def _ids_of_set(labels: object, texts: LabelTexts, n_labels: int, argument: str) -> npt.NDArray[np.int64]:
-    if isinstance(labels, Sequence) and any(isinstance(one, str) for one in labels):
+    if strings_of(labels) is not None:
         return texts.find(labels, argument)
     array = _arrays.as_array(labels.ids if isinstance(labels, Candidates) else labels, argument)
     if array.dtype != np.bool_:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 _SHOWN = 5
+
+
+def strings_of(labels: object) -> list[Any] | None:
+    """What is said in words, as a list: a str, or a flat sequence or array that holds one; None for anything else."""
+    if isinstance(labels, str):
+        return [labels]
+    if isinstance(labels, np.ndarray) and labels.ndim == 1 and labels.dtype.kind in "UO":
+        labels = labels.tolist()
+    if isinstance(labels, Sequence) and any(isinstance(one, str) for one in labels):
+        return list(labels)
+    return None
 
 
 class LabelTexts:
@@ -22,19 +34,29 @@ class LabelTexts:
         """The label ids of id strings or unique names, (M,); ids go before names.
 
         Raises:
-            TypeError: Not str, nor a sequence of str.
+            TypeError: Not str, nor a sequence or array of str.
             ValueError: Neither an id nor a name, or one of several labels.
         """
-        wanted = [texts] if isinstance(texts, str) else list(texts) if isinstance(texts, Sequence) else None
-        if wanted is None or not all(isinstance(text, str) for text in wanted):
+        wanted = strings_of(texts)
+        if wanted is None and not (isinstance(texts, Sequence) and len(texts) == 0):
             raise TypeError(f"{argument} must be a str or a sequence of str, got {type(texts).__name__}")
+        wanted = wanted or []
+        strange = next((text for text in wanted if not isinstance(text, str)), None)
+        if strange is not None:
+            raise TypeError(f"{argument} must be a str or a sequence of str, got {strange!r} among them")
         return np.array([self._find_one(text, argument) for text in wanted], dtype=np.int64)
+
+    def __len__(self) -> int:
+        """How many strings there are to be found: 0 where the labels have neither ids nor names."""
+        return len(self._by_id) + len(self._by_name)
 
     def __contains__(self, text: str) -> bool:
         return text in self._by_id or text in self._by_name
 
     def _find_one(self, text: str, argument: str) -> int:
         places = self._by_id.get(text) or self._by_name.get(text)
+        if places is None and len(self) == 0:
+            raise ValueError(f"{argument}: the labels have neither ids nor names to find {text!r} by; give label ids")
         if places is None:
             raise ValueError(f"{argument}: no label has the id or the name {text!r}")
         if len(places) > 1:

@@ -54,8 +54,8 @@ class Ranking(_Arrays):
         """
         if self._label_names is None:
             raise ValueError(
-                "this ranking carries no label names: its index has none (give label_names to ConseIndex.build), "
-                "or it was pickled"
+                "this ranking carries no names: its index has none (give label_names, or class_names for nearest "
+                "classes, to ConseIndex.build), or it was pickled"
             )
         return self._label_names[self.indices]
 

@@ -20,6 +20,7 @@ struct RankOptions {
     const std::uint8_t* mask = nullptr;
     std::ptrdiff_t mask_stride = 0;
     /// (rows, n_ids) label ids in any order, -1 in unused places, `ids_stride` ids from row to row; 0: one row for all.
+    /// An empty list needs a pointer, too: null means that no ids are given.
     const std::int64_t* ids = nullptr;
     std::size_t n_ids = 0;
     std::ptrdiff_t ids_stride = 0;
@@ -30,7 +31,7 @@ struct RankOptions {
     std::ptrdiff_t excluded_stride = 0;
 
     /// Calibrated stacking (Chao et al. 2016, arXiv 1605.04253): what the score of a seen label is reduced by before
-    /// anything is compared. Any finite number.
+    /// anything is compared. Any finite number within float32.
     double seen_penalty = 0;
 
     /// The score is f . label, with f as embed() gives it, instead of its cosine: comparable between images.

@@ -105,10 +105,16 @@ def _percent(figure: Figure) -> Text:
     """Per cent, and the interval below it; a gamma as it is."""
     if figure.metric == "best_gamma":
         return Text(f"{figure.value:.3f}")
-    value = Text(f"{100 * figure.value:.1f}")
+    value = Text(_share(figure.value))
     if figure.low is not None and figure.high is not None:
-        value.append(f"\n{100 * figure.low:.1f}-{100 * figure.high:.1f}", style="dim")
+        value.append(f"\n{_share(figure.low)}-{_share(figure.high)}", style="dim")
     return value
+
+
+def _share(value: float) -> str:
+    """In per cent; 100 without a decimal, so that five intervals fit a line of 80 characters."""
+    text = f"{100 * value:.1f}"
+    return "100" if text == "100.0" else text
 
 
 def _remarks(found: Evaluation) -> Iterator[str]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from conse_fast import Candidates, ConseIndex
 from conse_fast._array_files import is_array_file, open_npy
+from conse_fast._candidates import prepare
 from conse_fast._label_texts import LabelTexts
 from conse_fast.cli.errors import CliError
 from conse_fast.cli.inputs import read_lines
@@ -29,6 +30,11 @@ def read_labels(path: str, texts: LabelTexts, *, skip_unknown: bool) -> npt.NDAr
     """
     if is_array_file(path):
         return np.asarray(open_npy(path))
+    if len(texts) == 0:
+        raise CliError(
+            f"{path}: the labels have neither ids nor names to be listed by; "
+            "give them to 'conse-fast build' (--label-names), or an .npy of label ids"
+        )
     lines = [line.split("\t")[0] for line in read_lines(path)]
     unknown = [number for number, line in enumerate(lines, 1) if line not in texts]
     if unknown and not skip_unknown:
@@ -130,6 +136,6 @@ def _candidates(index: ConseIndex, name: str, skip_unknown: bool) -> Candidates:
         held = ", ".join(index.label_sets) or "none"
         raise CliError(f"{name} is neither a label set of the index (it holds {held}) nor a file") from None
     try:
-        return index.candidates(labels)
+        return prepare(index, labels, None, name)
     except (TypeError, ValueError) as error:
-        raise CliError(f"{name}: {error}") from error
+        raise CliError(str(error)) from error

@@ -66,6 +66,10 @@ def choose(index: ConseIndex, wanted: Mapping[str, Any] | None, plus_seen: bool)
         sets.append(_label_set(name, mask, mask, is_seen, prepared))
         if plus_seen and not mask[is_seen].all():
             sets.append(_label_set(name + PLUS_SEEN, mask | is_seen, mask, is_seen, prepared))
+    names = [each.name for each in sets]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"label_sets holds {twice!r}, which is what plus_seen calls another set; rename one")
     if not sets:
         raise ValueError("label_sets must hold at least one set, got none")
     return sets

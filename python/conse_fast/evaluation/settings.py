@@ -15,7 +15,7 @@ from conse_fast._index import ConseIndex
 from conse_fast.metrics._checks import cutoffs, one_of
 from conse_fast.metrics.flat import TIES, Ties
 from conse_fast.metrics.generalised import AVERAGES, Average
-from conse_fast.metrics.intervals import Interval
+from conse_fast.metrics.intervals import Interval, confidence_level, whole_seed
 
 FORMS = ("cosine", "dot")
 
@@ -44,14 +44,26 @@ class Settings:
     n_threads: int | None
 
     @classmethod
-    def checked(cls, k: Any, top_t: Any, ties: Any, average: Any, form: Any, n_resamples: int, **rest: Any) -> Settings:
-        """The settings, once they make sense.
+    def checked(
+        cls,
+        k: Any,
+        top_t: Any,
+        ties: Any,
+        average: Any,
+        form: Any,
+        confidence: Any,
+        n_resamples: int,
+        seed: Any,
+        **rest: Any,
+    ) -> Settings:
+        """The settings, once they make sense: before the first image is ranked.
 
         Raises:
             TypeError: A value of another type.
             ValueError: A value out of range.
         """
-        several = [top_t] if top_t is None or not isinstance(top_t, (Sequence, np.ndarray)) else list(top_t)
+        is_list = isinstance(top_t, Sequence) or (isinstance(top_t, np.ndarray) and top_t.ndim > 0)
+        several = list(top_t) if is_list else [top_t]
         if not several:
             raise ValueError("top_t must name at least one number of classes, got an empty sequence")
         kept = dict.fromkeys(None if each is None else _arrays.count(each, "top_t") for each in several)
@@ -61,6 +73,8 @@ class Settings:
             ties=one_of(ties, "ties", TIES),
             average=one_of(average, "average", AVERAGES),
             form=one_of(form, "form", FORMS),
+            confidence=confidence_level(confidence),
+            seed=whole_seed(seed),
             n_resamples=_arrays.count(n_resamples, "n_resamples") if n_resamples else 0,
             **rest,
         )

@@ -65,12 +65,12 @@ def bootstrap(
         TypeError: An argument has another type.
         ValueError: There are no images, a value is out of range, or the statistic is not a number somewhere.
     """
-    share = _confidence(confidence)
+    share = confidence_level(confidence)
     groups = [_group_sizes(each) for each in counts]
     if not groups:
         raise ValueError("counts must hold at least one set of images, got none")
     n_resamples = count(n_resamples, "n_resamples")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole_seed(seed))
     chunk = max(1, _CELLS_AT_ONCE // max(_n_groups(each) for each in groups))
     figures = []
     for first in range(0, n_resamples, chunk):
@@ -92,11 +92,21 @@ def interval_of_shares(histograms: Iterator[IntArray], values: Iterator[FloatArr
     return Interval(np.array([end.low for end in ends]), np.array([end.high for end in ends]))
 
 
-def _confidence(value: object) -> float:
+def confidence_level(value: object) -> float:
+    """The share of an interval, above 0 and below 1."""
     share = real(value, "confidence")
     if not 0 < share < 1:
         raise ValueError(f"confidence must be above 0 and below 1, got {value}; 95 % is 0.95")
     return share
+
+
+def whole_seed(value: object) -> int:
+    """A seed, which is a whole number from 0 on."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"seed must be an integer, got {value!r}")
+    if value < 0:
+        raise ValueError(f"seed must be at least 0, got {value}")
+    return int(value)
 
 
 def _group_sizes(counts: object) -> int | IntArray:
