@@ -23,7 +23,7 @@ LABELS = make_names("label", N_LABELS)
 def files(tmp_path_factory):
     folder = make_files(tmp_path_factory.mktemp("files"))
     np.save(folder / "probabilities.npy", np.random.default_rng(1).dirichlet(np.ones(N_CLASSES), 9))
-    (folder / "some.txt").write_text("n003\nn004\nn089\n", encoding="utf-8")
+    (folder / "some.txt").write_text("n003\n\nn004\nn089\n", encoding="utf-8")
     (folder / "by_name.tsv").write_text(f"{LABELS[5]}\tanything\n{LABELS[7]}\n", encoding="utf-8")
     (folder / "unknown.txt").write_text("n003\nnobody\nn004\nno one\n", encoding="utf-8")
     (folder / "nobody.txt").write_text("nobody\n", encoding="utf-8")

@@ -14,9 +14,8 @@ namespace conse {
 std::shared_ptr<const IndexData> pack(const IndexData& index, const Filter& filter);
 
 /// Whether so many images pay for packing the candidates. Of 20,842 labels and 1,000 classes, 1,549 (2-hops) are packed
-/// in 10 ms, in the compact form with 300 dimensions in 45 ms. An image then takes 0.99 (300 dimensions) and 0.70 (50)
-/// of the time that it takes among all labels, instead of 1.24 and 1.74; among a random hundredth 0.89 and 0.50,
-/// instead of 4.6 and 1.0.
+/// in 10 ms, in the compact form with 300 dimensions in 45 ms. An image then takes 0.68 (300 dimensions) and 0.56 (50)
+/// of the time that it takes among all labels (benchmarks/candidates.py); unpacked it took 1.2 and 1.7 times as long.
 bool packing_pays(const IndexData& index, const Filter& filter, std::size_t n_images);
 
 }  // namespace conse

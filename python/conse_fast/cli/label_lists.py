@@ -35,15 +35,15 @@ def read_labels(path: str, texts: LabelTexts, *, skip_unknown: bool) -> npt.NDAr
             f"{path}: the labels have neither ids nor names to be listed by; "
             "give them to 'conse-fast build' (--label-names), or an .npy of label ids"
         )
-    lines = [line.split("\t")[0] for line in read_lines(path)]
-    unknown = [number for number, line in enumerate(lines, 1) if line not in texts]
+    lines = {number: line.split("\t")[0] for number, line in enumerate(read_lines(path), 1) if line.strip()}
+    unknown = [number for number, line in lines.items() if line not in texts]
     if unknown and not skip_unknown:
         raise CliError(
             f"{path}: {len(unknown):,} of {len(lines):,} lines name no label, the first is line {unknown[0]}, "
-            f"{lines[unknown[0] - 1]!r}; give --skip-unknown to leave them out"
+            f"{lines[unknown[0]]!r}; give --skip-unknown to leave them out"
         )
     try:
-        return texts.find([line for line in lines if line in texts], path)
+        return texts.find([line for line in lines.values() if line in texts], path)
     except ValueError as error:
         raise CliError(str(error)) from error
 
