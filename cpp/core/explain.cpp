@@ -22,9 +22,9 @@ namespace {
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
 // Where the rows of a label are stored; nowhere for -1.
-Range places_of(const LabelPlaces& places, std::int64_t label) {
-    if (label < 0) return {0, 0};
-    return {places.offsets[static_cast<std::size_t>(label)], places.offsets[static_cast<std::size_t>(label) + 1]};
+LabelPlaces::Rows rows_of(const LabelPlaces& places, std::int64_t label) {
+    if (label < 0) return {nullptr, nullptr};
+    return places.rows_of(static_cast<std::size_t>(label));
 }
 
 class Explainer {
@@ -90,10 +90,8 @@ class Explainer {
         double* contributions = out_.contributions + place * out_.terms;
         float best = kNothing;
         std::size_t best_row = 0;
-        const Range stored = query.has_direction() ? places_of(places_, label) : Range{0, 0};
-        for (std::size_t i = stored.begin; i < stored.end; ++i) {
+        for (const std::size_t row : rows_of(places_, query.has_direction() ? label : -1)) {
             float scores[kBlockRows];
-            const std::size_t row = places_.rows[i];
             score_rows(kernels_, index_, arithmetic_, query, row / kBlockRows, kNothing, scores);
             if (!(scores[row % kBlockRows] > best)) continue;
             best = scores[row % kBlockRows];
@@ -152,9 +150,8 @@ void Index::class_cosines(const std::int64_t* labels, std::size_t n_labels, floa
                      for (std::size_t i = begin; i < end; ++i) {
                          float* of_label = cosines + i * n_classes;
                          std::fill_n(of_label, n_classes, kNothing);
-                         const Range stored = places_of(places, labels[i]);
-                         for (std::size_t place = stored.begin; place < stored.end; ++place) {
-                             similarities.of_row(places.rows[place]);
+                         for (const std::size_t row : rows_of(places, labels[i])) {
+                             similarities.of_row(row);
                              for (std::size_t c = 0; c < n_classes; ++c) {
                                  const double length = index.class_lengths[c];
                                  if (length == 0) continue;

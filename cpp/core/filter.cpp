@@ -30,8 +30,7 @@ void clear(const IndexData& index, Filter& filter) {
 }
 
 void allow(const LabelPlaces& places, std::size_t label, Filter& filter) {
-    for (std::size_t i = places.offsets[label]; i < places.offsets[label + 1]; ++i) {
-        const std::uint32_t row = places.rows[i];
+    for (const std::uint32_t row : places.rows_of(label)) {
         std::uint16_t& lanes = filter.lanes[row / kBlockRows];
         const auto with_row = static_cast<std::uint16_t>(lanes | 1u << row % kBlockRows);
         if (lanes == with_row) return;  // an id that was given before
@@ -125,8 +124,7 @@ void fill_filter(const IndexData& index, const LabelChoice& choice, bool with_se
 void exclude(const IndexData& index, const std::int64_t* ids, std::size_t n_ids, Filter& filter) {
     const LabelPlaces& places = index.label_places();
     for_each_label(ids, n_ids, [&](std::size_t label) {
-        for (std::size_t i = places.offsets[label]; i < places.offsets[label + 1]; ++i) {
-            const std::uint32_t row = places.rows[i];
+        for (const std::uint32_t row : places.rows_of(label)) {
             std::uint16_t& lanes = filter.lanes[row / kBlockRows];
             lanes = static_cast<std::uint16_t>(lanes & ~(1u << row % kBlockRows));
         }

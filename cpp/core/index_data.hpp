@@ -48,6 +48,14 @@ struct LabelPlaces {
     std::vector<std::uint32_t> offsets;     // (n_labels + 1) into rows
     std::vector<std::uint32_t> rows;        // block * 16 + lane
     std::vector<std::uint8_t> seen_blocks;  // (n_blocks) not 0: seen classes
+
+    struct Rows {
+        const std::uint32_t *first, *last;
+
+        const std::uint32_t* begin() const { return first; }
+        const std::uint32_t* end() const { return last; }
+    };
+    Rows rows_of(std::size_t label) const { return {rows.data() + offsets[label], rows.data() + offsets[label + 1]}; }
 };
 
 struct IndexData {

@@ -82,9 +82,7 @@ class RowScorer {
         rows_.clear();
         for (std::size_t i = 0; i < n_places; ++i) {
             const auto label = static_cast<std::size_t>(pairs[2 * places[i] + 1]);
-            for (std::size_t at = labels.offsets[label]; at < labels.offsets[label + 1]; ++at) {
-                rows_.push_back({labels.rows[at], places[i]});
-            }
+            for (const std::uint32_t stored : labels.rows_of(label)) rows_.push_back({stored, places[i]});
         }
         std::sort(rows_.begin(), rows_.end(),
                   [](const StoredRow& a, const StoredRow& b) { return a.stored < b.stored; });

@@ -15,7 +15,6 @@ namespace conse {
 class Tournament {
   public:
     void clear() { n_ = 0; }
-    std::size_t size() const { return n_; }
 
     void add(const KernelTable& kernels, float value) {
         ++n_;

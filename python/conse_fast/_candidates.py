@@ -162,11 +162,7 @@ def _one_mask(index: IndexLabels, given: object, argument: str) -> Mask:
         labels = labels.mask
     if labels.ndim != 1:
         raise ValueError(f"{argument} must have one dimension, got shape {labels.shape}; rows of masks belong to rank")
-    if labels.dtype != np.bool_:
-        return mask_of_ids(labels, index.n_labels, argument)
-    if len(labels) != index.n_labels:
-        raise ValueError(f"{argument} has {len(labels)} candidates' places; expected {index.n_labels}, one per label")
-    return labels
+    return labels if labels.dtype == np.bool_ else mask_of_ids(labels, index.n_labels, argument)
 
 
 def _labels(index: IndexLabels, labels: object, argument: str) -> Candidates | npt.NDArray[Any]:

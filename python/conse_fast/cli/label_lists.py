@@ -15,6 +15,7 @@ from conse_fast._candidates import prepare
 from conse_fast._label_texts import LabelTexts
 from conse_fast.cli.errors import CliError
 from conse_fast.cli.inputs import read_lines
+from conse_fast.cli.options import refuse_usage
 
 skip_unknown_option = click.option(
     "--skip-unknown", is_flag=True, help="Leave out what a list names that is no label, instead of an error."
@@ -56,9 +57,9 @@ def read_label_sets(
     for text in named:
         name, equals, path = text.partition("=")
         if not (equals and name and path):
-            raise click.UsageError(f"--label-set must be NAME=FILE, got {text!r}", click.get_current_context())
+            refuse_usage(f"--label-set must be NAME=FILE, got {text!r}")
         if name in sets:
-            raise click.UsageError(f"--label-set {name!r} is given twice", click.get_current_context())
+            refuse_usage(f"--label-set {name!r} is given twice")
         sets[name] = read_labels(path, texts, skip_unknown=skip_unknown)
     return sets or None
 
