@@ -222,7 +222,7 @@ def test_other_threads_run_while_the_core_works(run_python):
         + """
 p, classes, labels = problem(1, 200, 5000, 16)
 index = cf.ConseIndex.build(classes, labels)
-rows = np.broadcast_to(p, (20_000, 200))
+rows = np.broadcast_to(p, (60_000, 200))
 """
         + COUNTING_THREAD
         + """
@@ -268,7 +268,8 @@ for _ in range(20):
 
 # ----------------------------------------------------------------------------------------------------- Ctrl-C
 
-# A signal 0.3 s after the start stands for Ctrl-C; stopping within a second is prompt.
+# A signal 0.1 s after the start stands for Ctrl-C, stopping within a second is prompt. Every job takes a second or more
+# on two cores of 2026, so that faster machines are not done before the signal either.
 INTERRUPTED = (
     PRELUDE
     + """
@@ -277,7 +278,7 @@ def interrupted(call):
     def interrupt():
         moment.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
-    timer = threading.Timer(0.3, interrupt)
+    timer = threading.Timer(0.1, interrupt)
     timer.start()
     try:
         call()
@@ -295,15 +296,28 @@ def interrupted(call):
 @pytest.mark.parametrize("call", ["index.rank(rows, 1, None)", "index.embed(rows, None)"])
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_ctrl_c_stops_a_long_rank(run_python, call, n_threads):
-    # A million rows that are one row in memory: tens of seconds of work.
+    # Rows that are one row in memory.
     run_python(
         INTERRUPTED
         + f"""
 p, classes, labels = problem(1, 1000, 3000, 32)
 index = cf.ConseIndex.build(classes, labels)
-rows = np.broadcast_to(p, (1_000_000, 1000))
+rows = np.broadcast_to(p, (3_000_000, 1000))
 interrupted(lambda: {call[:-1]}, n_threads={n_threads}))
 index.rank(p)
+"""
+    )
+
+
+def test_ctrl_c_stops_a_rank_that_cannot_be_pruned(run_python):
+    """Flat probabilities on Gaussian embeddings take a thousand times what the estimate says."""
+    run_python(
+        INTERRUPTED
+        + """
+rng = np.random.default_rng(0)
+index = cf.ConseIndex.build(rng.standard_normal((60, 32)), rng.standard_normal((400_000, 32), np.float32), compact=True)
+rows = np.broadcast_to(np.ones(60, np.float32), (20_000, 60))
+interrupted(lambda: index.rank(rows, 1000, None))
 """
     )
 
@@ -312,7 +326,7 @@ def test_ctrl_c_stops_a_long_dense_ranking(run_python):
     run_python(
         INTERRUPTED
         + """
-_, queries, labels = problem(1, 50_000, 100_000, 64)
+_, queries, labels = problem(1, 100_000, 100_000, 64)
 interrupted(lambda: cf.cosine_rank(queries, labels, 1))
 """
     )
@@ -484,31 +498,6 @@ done = True
 for thread in threads: thread.join()
 """
     )
-
-
-def test_interrupting_a_ranking_that_cannot_be_pruned(run_python):
-    """Flat probabilities on Gaussian embeddings take a thousand times what the estimate says."""
-    printed = run_python(
-        """
-import os, signal, threading, time
-import numpy as np
-import conse_fast as cf
-signal.signal(signal.SIGINT, signal.default_int_handler)
-rng = np.random.default_rng(0)
-index = cf.ConseIndex.build(rng.standard_normal((60, 32)), rng.standard_normal((60000, 32)), compact=True)
-rows = np.ones((3000, 60), np.float32)
-sent = []
-def interrupt():
-    sent.append(time.monotonic())
-    os.kill(os.getpid(), signal.SIGINT)
-threading.Timer(0.3, interrupt).start()
-try:
-    index.rank(rows, 1000, None)
-except KeyboardInterrupt:
-    print(time.monotonic() - sent[0])
-"""
-    )
-    assert float(printed) < 1.5
 
 
 def test_progress_that_changes_the_ids_of_rows(run_python):
