@@ -19,7 +19,7 @@ struct LabelRows {
 /// "label_lengths[3] is ...": a score by this length is more than float32 can hold.
 [[noreturn]] void refuse_length(const char* argument, std::size_t row, double given, double length);
 
-/// Consecutive labels, each with the factor that brings it to length 1. Scratch of one thread.
+/// Some labels, each with the factor that brings it to length 1. Scratch of one thread.
 class LabelChunk {
   public:
     LabelChunk(const KernelTable& kernels, const LabelRows& labels, std::size_t most);
@@ -31,15 +31,24 @@ class LabelChunk {
     /// Reads the labels for one query alone: its scores and masks, as score_queries gives them for tiles.
     void score(std::size_t begin, std::size_t end, const float* query, float floor, float* scores,
                std::uint16_t* masks);
+    /// The same for labels that do not follow each other; `ids` must live as long as what is asked about them.
+    void score(const std::int32_t* ids, std::size_t count, const float* query, float floor, float* scores,
+               std::uint16_t* masks);
 
+    /// Adds to `ids` the labels of [begin, end) whose scores may reach the floor; `margin` as in screen_f32.
+    void screen(std::size_t begin, std::size_t end, const float* query, float floor, float margin,
+                std::vector<std::int32_t>& ids);
+
+    /// What the lanes hold: labels from the first on, or of those ids.
     std::size_t first_label() const { return begin_; }
+    const std::int32_t* ids() const { return ids_; }
     std::size_t n_tiles() const { return n_tiles_; }
 
     /// Labels that the kernels cannot score: too long or too short for float32, or not finite. Ascending.
     const std::vector<std::size_t>& extremes() const { return extremes_; }
 
-    /// Whether a label of this chunk has no direction and never ranks.
-    bool is_zero(std::size_t label) const;
+    /// Whether the label of a lane has no direction and never ranks.
+    bool is_zero(std::size_t lane) const;
 
     /// Scores a label, which must be finite, in float64.
     float score_in_float64(const float* query, std::size_t label);
@@ -49,15 +58,26 @@ class LabelChunk {
         float lanes[kDenseLanes];
     };
 
-    DenseRows take(std::size_t begin, std::size_t end);
-    void make_factors(std::size_t end);
-    void correct_factor(std::size_t i);
+    DenseRows rows_of(std::size_t begin, std::size_t end) const;
+    const double* lengths_of(std::size_t begin) const { return labels_.lengths ? labels_.lengths + begin : nullptr; }
+    void take(std::size_t begin, std::size_t end);
+    void gather(const std::int32_t* ids, std::size_t count);
+    void score(const float* query, float floor, float* scores, std::uint16_t* masks);
+    void make_factors();
+    void correct_factor(std::size_t lane);
+    std::size_t label_of(std::size_t lane) const { return ids_ ? static_cast<std::size_t>(ids_[lane]) : begin_ + lane; }
 
     const KernelTable& kernels_;
     LabelRows labels_;
     std::size_t begin_ = 0, n_tiles_ = 0;
-    std::vector<Line> lines_;    // (tiles, dimension)
-    std::vector<Line> factors_;  // (tiles)
+    const std::int32_t* ids_ = nullptr;
+    DenseRows rows_{};                 // of the lanes
+    const double* lengths_ = nullptr;  // of the lanes, where they are given
+    std::vector<char> gathered_rows_;
+    std::vector<double> gathered_lengths_;
+    std::vector<std::uint16_t> screened_;  // masks
+    std::vector<Line> lines_;              // (tiles, dimension)
+    std::vector<Line> factors_;            // (tiles)
     std::vector<double> squared_lengths_;
     std::vector<std::size_t> extremes_;
     std::vector<double> row_;

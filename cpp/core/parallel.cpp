@@ -22,8 +22,10 @@ namespace {
 
 // Waking a thread costs some microseconds; below this a second one does not pay.
 constexpr double kMicrosecondsWorthAThread = 25;
-// One chunk is this long: short enough to share evenly, long enough to make its bookkeeping vanish.
+// One chunk is this long: short enough to share evenly, long enough to make its bookkeeping vanish. Of little work each
+// thread still gets some chunks.
 constexpr double kMicrosecondsPerChunk = 20;
+constexpr std::size_t kFewestChunksPerThread = 4;
 // Between two checkpoints a thread works about this long, so that Ctrl-C feels immediate.
 constexpr double kMicrosecondsBetweenCheckpoints = 20'000;
 
@@ -165,7 +167,9 @@ int threads_for(const Work& work, const Execution& execution) {
 void detail::parallel_for(const Work& work, const Execution& execution, const void* body, RangeFunction call) {
     const int n_threads = threads_for(work, execution);
     const std::size_t share = work.items / static_cast<std::size_t>(n_threads);
-    const std::size_t grain = std::max(items_in(kMicrosecondsPerChunk, work), std::min(work.together, share));
+    const std::size_t most = std::max<std::size_t>(1, share / kFewestChunksPerThread);
+    const std::size_t grain =
+        std::max(std::min(items_in(kMicrosecondsPerChunk, work), most), std::min(work.together, share));
     // Estimates can be wrong by a thousand, so the stretch between checkpoints begins short and follows the clock.
     std::size_t stretch = execution.checkpoint ? grain * static_cast<std::size_t>(4 * n_threads) : work.items;
     std::size_t begin = 0;

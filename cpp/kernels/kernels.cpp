@@ -14,6 +14,7 @@
 #include "dense.hpp"
 #include "limits.hpp"
 #include "score.hpp"
+#include "screen.hpp"
 #include "select.hpp"
 
 namespace conse {
@@ -50,6 +51,8 @@ const KernelTable CONSE_TABLE = {
     CONSE_TARGET_NAMESPACE::pack<std::uint16_t>,
     CONSE_TARGET_NAMESPACE::dots<float>,
     CONSE_TARGET_NAMESPACE::dots<std::uint16_t>,
+    CONSE_TARGET_NAMESPACE::screen<float>,
+    CONSE_TARGET_NAMESPACE::screen<std::uint16_t>,
     CONSE_TARGET_NAMESPACE::invert_lengths,
     CONSE_TARGET_NAMESPACE::invert_given,
     CONSE_TARGET_NAMESPACE::scale,

@@ -57,6 +57,9 @@ constexpr double kLeastFactor = 1e-30, kLargestFactor = 1e30;
 // Far enough from there that no label needs another look.
 constexpr double kLeastUsual = 1e-15, kMostUsual = 1e15;
 
+// A dense label is screened in float32 where its length and the one it is given lie between these.
+constexpr float kShortestScreened = 1e-10f, kLongestScreened = 1e10f;
+
 // Labels, `stride` bytes apart, never over-read. `count` results are written as a multiple of 16.
 struct DenseRows {
     const void* data;
@@ -151,6 +154,14 @@ struct KernelTable {
     // repeat the last one.
     void (*dots_f32)(const float* query, const DenseRows& labels, float* dots, double* squared_lengths);
     void (*dots_f16)(const float* query, const DenseRows& labels, float* dots, double* squared_lengths);
+
+    // Which labels may reach the floor of one query: bit `lane` of masks[tile] is unset only where the product is at
+    // most floor * (the length given, or the label's own) - margin * (its own), all in float32 and sums in any order.
+    // At least 16 dimensions; `lengths` may be null; bits of lanes without a label mean nothing.
+    void (*screen_f32)(const float* query, const DenseRows& labels, const double* lengths, float floor, float margin,
+                       std::uint16_t* masks);
+    void (*screen_f16)(const float* query, const DenseRows& labels, const double* lengths, float floor, float margin,
+                       std::uint16_t* masks);
 
     // factors[i] = 1 / sqrt(squared_lengths[i]), or NaN beside the limits above; whether there was none such.
     bool (*invert_lengths)(const double* squared_lengths, std::size_t count, float* factors);

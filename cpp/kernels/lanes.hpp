@@ -48,6 +48,10 @@ struct Lanes16 {
         for (int i = 0; i < kRegisters; ++i) c.r[i] = multiply_add(a.r[i], b.r[i], c.r[i]);
         return c;
     }
+    friend Lanes16 root(Lanes16 a) {
+        for (int i = 0; i < kRegisters; ++i) a.r[i] = root(a.r[i]);
+        return a;
+    }
     friend Lanes16 inverse_root(Lanes16 a) {
         for (int i = 0; i < kRegisters; ++i) a.r[i] = inverse_root(a.r[i]);
         return a;

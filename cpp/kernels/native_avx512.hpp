@@ -25,6 +25,7 @@ struct NativeF32 {
     void store(float* p) const { _mm512_storeu_ps(p, v); }
     friend NativeF32 operator+(NativeF32 a, NativeF32 b) { return {_mm512_add_ps(a.v, b.v)}; }
     friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+    friend NativeF32 root(NativeF32 a) { return {_mm512_sqrt_ps(a.v)}; }
     friend NativeF32 max(NativeF32 a, NativeF32 b) { return {_mm512_max_ps(a.v, b.v)}; }
     friend NativeF32 min(NativeF32 a, NativeF32 b) { return {_mm512_min_ps(a.v, b.v)}; }
     friend NativeF32 max_bits(NativeF32 a, NativeF32 b) {
@@ -75,6 +76,21 @@ __attribute__((always_inline)) inline void load_square(const Element* const* row
             columns[i + 4].v = _mm512_shuffle_f32x4(low[i], high[i], 0xdd);
         }
     }
+}
+
+// The sums of sixteen numbers each, in sixteen rows: as load_square, but halves are added before rows meet columns.
+NativeF32 sums_of_square(const float* const* rows) {
+    __m512 quarters[2];  // rows 0-3, their sums of columns 0-3 and 4-7; rows 4-7, the same; and rows 8-15
+    for (int half = 0; half < 2; ++half, rows += 8) {
+        __m512 x[4];
+        for (int i = 0; i < 4; ++i) {
+            x[i] = _mm512_add_ps(load_halves(rows[i], rows[i + 4]), load_halves(rows[i] + 8, rows[i + 4] + 8));
+        }
+        transpose_quarters(x);
+        quarters[half] = _mm512_add_ps(_mm512_add_ps(x[0], x[1]), _mm512_add_ps(x[2], x[3]));
+    }
+    return {_mm512_add_ps(_mm512_shuffle_f32x4(quarters[0], quarters[1], 0x88),
+                          _mm512_shuffle_f32x4(quarters[0], quarters[1], 0xdd))};
 }
 
 // Tiles and queries that are scored at once. 24 of 32 registers add up; 2 x 12 would be as many, but the addresses of

@@ -101,6 +101,64 @@ CONSE_TEST(lengths, "dense.squared lengths hold for any float32") {
     });
 }
 
+CONSE_TEST(screening, "dense.screen passes what may reach the floor, little else, and never reads past a row") {
+    testing::for_each_target([] {
+        for (const std::size_t dimension : {16, 17, 31, 32, 33, 50, 300, 1023, 1025}) {
+            const std::size_t count = 37;
+            const auto labels = testing::exactly(testing::random_floats(count * dimension, 5));
+            const auto query = testing::random_floats(dimension, 6);
+            const DenseRows rows = rows_of(labels.get(), count, dimension);
+            std::vector<double> products(count), own(count), given(count);
+            double squares_of_query = 0;
+            for (const float x : query) squares_of_query += static_cast<double>(x) * static_cast<double>(x);
+            for (std::size_t i = 0; i < count; ++i) {
+                double squares = 0;
+                for (std::size_t d = 0; d < dimension; ++d) {
+                    const double x = static_cast<double>(labels[i * dimension + d]);
+                    products[i] += x * static_cast<double>(query[d]);
+                    squares += x * x;
+                }
+                own[i] = std::sqrt(squares);
+                given[i] = 1 + static_cast<double>(i % 5);
+            }
+            const double margin = 1e-6 * static_cast<double>(dimension) * std::sqrt(squares_of_query);
+            for (const bool with_lengths : {false, true}) {
+                const std::vector<double>& divisors = with_lengths ? given : own;
+                const double* lengths = with_lengths ? given.data() : nullptr;
+                for (std::size_t which = 0; which < count; which += 4) {  // the score of a label is the floor
+                    const double floor = products[which] / divisors[which];
+                    std::uint16_t masks[3];
+                    kernels().screen_f32(query.data(), rows, lengths, static_cast<float>(floor),
+                                         static_cast<float>(margin), masks);
+                    for (std::size_t i = 0; i < count; ++i) {
+                        const bool passed = masks[i / 16] >> i % 16 & 1;
+                        const double excess = products[i] - floor * divisors[i];
+                        if (excess >= 0) CHECK(passed);
+                        if (excess < -2 * margin * own[i]) CHECK(!passed);
+                    }
+                }
+            }
+        }
+    });
+}
+
+CONSE_TEST(screening_the_strange, "dense.screen passes whatever is too long, too short or no number") {
+    testing::for_each_target([] {
+        const std::vector<float> query(20, 1);
+        for (const float strange : {0.0f, 1e-42f, 1e-11f, 1e11f, 3e38f, INFINITY, -INFINITY, NAN}) {
+            std::vector<float> labels(18 * 20, -1);
+            for (std::size_t d = 0; d < 20; ++d) labels[17 * 20 + d] = std::copysign(strange, -1.0f);
+            std::uint16_t masks[2];
+            kernels().screen_f32(query.data(), rows_of(labels.data(), 18, 20), nullptr, 0.5f, 1e-3f, masks);
+            CHECK(masks[0] == 0 && (masks[1] & 3) == 2);
+            std::vector<double> lengths(18, 1);
+            lengths[4] = static_cast<double>(strange);
+            kernels().screen_f32(query.data(), rows_of(labels.data(), 18, 20), lengths.data(), 0.5f, 1e-3f, masks);
+            CHECK(masks[0] == 1 << 4 && (masks[1] & 3) == 2);
+        }
+    });
+}
+
 CONSE_TEST(scoring, "dense.score_queries equals float64 and marks what reaches the floor") {
     testing::for_each_target([] {
         for (const std::size_t dimension : kDimensions) {
