@@ -71,17 +71,18 @@ int affinity_threads() {
 // that has had nothing to do because it never got a CPU, and by default keeps the CPU busy while it waits: a batch of
 // 64 us then takes milliseconds. Who has waited in vain works alone for six times as long as that, so that waiting
 // never costs more than a sixth. (Longer pauses outlast the cause: the idle threads of PyTorch or ONNX Runtime keep a
-// CPU busy for some milliseconds.)
+// CPU busy for some milliseconds.) Waiting for a chunk as long as this thread's own is not in vain: where a few
+// searches give up and the others are not tried, that is most of the time.
 class Contention {
   public:
     using Clock = std::chrono::steady_clock;
 
     bool works_alone() const { return alone_until_ != 0 && Clock::now().time_since_epoch().count() < alone_until_; }
 
-    /// A team took from `begin` to now, and this thread waited from `waiting` on.
-    void note(Clock::time_point begin, Clock::time_point waiting) {
+    /// A team took from `begin` to now, and this thread waited from `waiting` on; its longest chunk took `longest`.
+    void note(Clock::time_point begin, Clock::time_point waiting, Clock::duration longest) {
         const Clock::time_point end = Clock::now();
-        const bool in_vain = end - waiting >= std::max<Clock::duration>(kShortWait, (end - begin) / 3);
+        const bool in_vain = end - waiting >= std::max<Clock::duration>({kShortWait, (end - begin) / 3, 2 * longest});
         const Clock::duration alone = std::min<Clock::duration>(6 * (end - waiting), kLongest);
         if (in_vain || alone_until_ != 0) alone_until_ = in_vain ? (end + alone).time_since_epoch().count() : 0;
     }
@@ -99,10 +100,13 @@ void run_on_threads(std::size_t begin, std::size_t end, std::size_t grain, int n
                     detail::RangeFunction call) {
     FirstError error;
     const std::size_t n_chunks = (end - begin + grain - 1) / grain;
-    const Contention::Clock::time_point started = Contention::Clock::now();
-    Contention::Clock::time_point waiting = started;
+    using Clock = Contention::Clock;
+    const Clock::time_point started = Clock::now();
+    Clock::time_point waiting = started;
+    Clock::duration longest{0};
 #pragma omp parallel num_threads(n_threads)
     {
+        Clock::time_point chunk_began = started;
 #pragma omp for schedule(dynamic, 1) nowait
         for (std::size_t chunk = 0; chunk < n_chunks; ++chunk) {
             const std::size_t first = begin + chunk * grain;
@@ -112,10 +116,13 @@ void run_on_threads(std::size_t begin, std::size_t end, std::size_t grain, int n
             } catch (...) {
                 error.keep(first, std::current_exception());
             }
+            if (omp_get_thread_num() != 0) continue;
+            waiting = Clock::now();
+            longest = std::max(longest, waiting - chunk_began);
+            chunk_began = waiting;
         }
-        if (omp_get_thread_num() == 0) waiting = Contention::Clock::now();
     }
-    if (n_threads <= affinity_threads()) contention.note(started, waiting);
+    if (n_threads <= affinity_threads()) contention.note(started, waiting, longest);
     error.rethrow();
 }
 #endif
