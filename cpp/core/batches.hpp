@@ -16,8 +16,9 @@ class BatchRanker {
   public:
     virtual ~BatchRanker() = default;
 
-    /// Scores consecutive labels, at most as many as it was made for, for some queries of the batch.
-    virtual void rank(Range queries, Range labels) = 0;
+    /// Scores consecutive labels, at most as many as it was made for, for some queries of the batch. The labels from
+    /// there to `soon` come next.
+    virtual void rank(Range queries, Range labels, std::size_t soon) = 0;
     /// The best of query q, best first.
     virtual const std::vector<Entry<float>>& finish(std::size_t q) = 0;
 };

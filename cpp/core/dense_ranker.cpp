@@ -33,9 +33,9 @@ DenseRanker::DenseRanker(const KernelTable& kernels, const Directions& queries, 
     if (batch.size() == 1) margin_ = screening_margin(queries[batch.begin], dimension_);
 }
 
-void DenseRanker::rank(Range queries, Range labels) {
+void DenseRanker::rank(Range queries, Range labels, std::size_t soon) {
     if (queries.size() == 1) return rank_one(queries.begin, labels);
-    chunk_.pack(labels.begin, labels.end);
+    chunk_.pack(labels.begin, labels.end, soon);
     strips_.rank(queries, chunk_.tiles(), lanes());
     rank_extremes(queries);
     for (std::size_t q = queries.begin; q < queries.end; ++q) rank_in_float64(q, labels);

@@ -12,7 +12,7 @@ class DenseRanker : public BatchRanker {
     DenseRanker(const KernelTable& kernels, const Directions& queries, const LabelRows& labels, Range batch,
                 std::size_t most_labels, std::size_t k);
 
-    void rank(Range queries, Range labels) override;
+    void rank(Range queries, Range labels, std::size_t soon) override;
     const std::vector<Entry<float>>& finish(std::size_t q) override;
 
   private:

@@ -45,8 +45,9 @@ class BlockRanker : public BatchRanker {
           factors_(most_labels + kBlockRows, 1.0f) {}
 
     // In stretches of blocks that hold candidates.
-    void rank(Range queries, Range labels) override {
+    void rank(Range queries, Range labels, std::size_t soon) override {
         const std::size_t end = labels.end / kBlockRows;
+        next_ = {bytes_of(end), bytes_of(soon / kBlockRows)};
         for (std::size_t block = labels.begin / kBlockRows; block < end;) {
             std::size_t next = block;
             while (next < end && allowed_.lanes_of(next) != 0) ++next;
@@ -59,9 +60,13 @@ class BlockRanker : public BatchRanker {
   private:
     static_assert(kBlockRows == kDenseLanes, "a block is a tile");
 
+    const char* bytes_of(std::size_t block) const {
+        return reinterpret_cast<const char*>(index_.label_block(block));
+    }
+
     void rank_blocks(Range queries, Range blocks) {
         const DenseTiles tiles{index_.label_block(blocks.begin), blocks.size(), index_.classes.dimension,
-                               factors_.data()};
+                               factors_.data(), next_};
         strips_.rank(queries, tiles, {blocks.begin * kBlockRows, index_.row_label, index_.n_labels, allowed_});
     }
 
@@ -69,6 +74,7 @@ class BlockRanker : public BatchRanker {
     const Allowed allowed_;
     Strips strips_;
     std::vector<float> factors_;  // stored rows have unit length
+    Bytes next_{};
 };
 
 // All rows with one of the top_t.

@@ -46,16 +46,13 @@ void LabelChunk::gather(const std::int32_t* ids, std::size_t count) {
     lengths_ = labels_.lengths ? gathered_lengths_.data() : nullptr;
 }
 
-void LabelChunk::pack(std::size_t begin, std::size_t end) {
+void LabelChunk::pack(std::size_t begin, std::size_t end, std::size_t soon) {
     const auto kernel = labels_.view.dtype == DType::f16 ? kernels_.pack_f16 : kernels_.pack_f32;
     take(begin, end);
+    next_ = {static_cast<const char*>(labels_.view.row(end)), static_cast<const char*>(labels_.view.row(soon))};
     lines_.resize(factors_.size() * rows_.dimension);
     kernel(rows_, lines_.data()->lanes, squared_lengths_.data());
     make_factors();
-}
-
-DenseTiles LabelChunk::tiles() const {
-    return {lines_.data()->lanes, n_tiles_, labels_.view.columns, factors_.data()->lanes};
 }
 
 void LabelChunk::score(std::size_t begin, std::size_t end, const float* query, float floor, float* scores,

@@ -24,9 +24,11 @@ class LabelChunk {
   public:
     LabelChunk(const KernelTable& kernels, const LabelRows& labels, std::size_t most);
 
-    /// Packs the labels [begin, end), at most as many as it was made for, into tiles.
-    void pack(std::size_t begin, std::size_t end);
-    DenseTiles tiles() const;
+    /// Packs the labels [begin, end), at most as many as it was made for, into tiles; those up to `soon` come next.
+    void pack(std::size_t begin, std::size_t end, std::size_t soon);
+    DenseTiles tiles() const {
+        return {lines_.data()->lanes, n_tiles_, rows_.dimension, factors_.data()->lanes, next_};
+    }
 
     /// Reads the labels for one query alone: its scores and masks, as score_queries gives them for tiles.
     void score(std::size_t begin, std::size_t end, const float* query, float floor, float* scores,
@@ -73,6 +75,7 @@ class LabelChunk {
     const std::int32_t* ids_ = nullptr;
     DenseRows rows_{};                 // of the lanes
     const double* lengths_ = nullptr;  // of the lanes, where they are given
+    Bytes next_{};                     // rows that will be packed next
     std::vector<char> gathered_rows_;
     std::vector<double> gathered_lengths_;
     std::vector<std::uint16_t> screened_;  // masks

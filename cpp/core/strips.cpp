@@ -25,10 +25,16 @@ Strips::Strips(const KernelTable& kernels, const Directions& queries, Range batc
 
 void Strips::rank(Range queries, const DenseTiles& tiles, const LaneLabels& labels) {
     float floors[kQueriesPerStrip];
+    DenseTiles for_strip = tiles;
+    const auto next_after = [&](std::size_t q) {  // each strip asks for its share
+        const auto size = static_cast<std::size_t>(tiles.next.end - tiles.next.begin);
+        return tiles.next.begin + size * (q - queries.begin) / queries.size();
+    };
     for (std::size_t begin = queries.begin; begin < queries.end; begin += kQueriesPerStrip) {
         const std::size_t count = std::min(kQueriesPerStrip, queries.end - begin);
         for (std::size_t i = 0; i < count; ++i) floors[i] = floor_of(begin + i, labels);
-        kernels_.score_queries({queries_[begin], queries_.stride, count, floors}, tiles, scores(), masks());
+        for_strip.next = {next_after(begin), next_after(begin + count)};
+        kernels_.score_queries({queries_[begin], queries_.stride, count, floors}, for_strip, scores(), masks());
         for (std::size_t i = 0; i < count; ++i) {
             const std::size_t first = i * tiles.count;
             collect(begin + i, scores() + first * kDenseLanes, masks() + first, tiles.count, labels);

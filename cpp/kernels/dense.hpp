@@ -276,13 +276,13 @@ void scale(const float* dots, const float* factors, std::size_t count, float flo
 
 // ---- score -----------------------------------------------------------------------------------------------
 
-template <int kTiles, int kQueries>
+template <int kTiles, int kQueries, bool kAsks = false>
 void score_block(const DenseQueries& queries, std::size_t q, const DenseTiles& tiles, std::size_t tile, float* scores,
-                 std::uint16_t* masks) {
+                 std::uint16_t* masks, const char* ahead = nullptr) {
     const float* packed[kTiles];
     for (std::size_t t = 0; t < kTiles; ++t) packed[t] = tiles.data + (tile + t) * tiles.dimension * kDenseLanes;
-    Block<kTiles, kQueries, PackedColumns> block(queries.data + q * queries.stride, queries.stride, packed, {},
-                                                 tiles.dimension);
+    Block<kTiles, kQueries, PackedColumns, kAsks> block(queries.data + q * queries.stride, queries.stride, packed, {},
+                                                        tiles.dimension, ahead);
     block.score();
     for (int i = 0; i < kQueries; ++i, ++q) {
         const std::size_t at = q * tiles.count + tile;
@@ -297,15 +297,22 @@ constexpr int half_of(int n) {
     return half;
 }
 
-// All queries from q on, kQueries at a time; the rest of them fewer at a time, and so on.
+// All queries from q on, kQueries at a time; the rest of them fewer at a time, and so on. What is asked for meanwhile
+// goes with full registers, which leave the memory idle.
 template <int kQueries>
 void score_from(const DenseQueries& queries, std::size_t q, const DenseTiles& tiles, float* scores,
                 std::uint16_t* masks) {
     constexpr int kTiles = kQueries == 1 ? kTilesOfOne : kScoreTiles;
+    const char* ahead = kQueries == kScoreQueries ? tiles.next.begin : tiles.next.end;
     for (; q + kQueries <= queries.count; q += kQueries) {
         std::size_t tile = 0;
         for (; tile + kTiles <= tiles.count; tile += kTiles) {
-            score_block<kTiles, kQueries>(queries, q, tiles, tile, scores, masks);
+            if (ahead < tiles.next.end) {
+                score_block<kTiles, kQueries, kQueries == kScoreQueries>(queries, q, tiles, tile, scores, masks, ahead);
+                ahead += tiles.dimension * kLine;
+            } else {
+                score_block<kTiles, kQueries>(queries, q, tiles, tile, scores, masks);
+            }
         }
         for (; tile < tiles.count; ++tile) score_block<1, kQueries>(queries, q, tiles, tile, scores, masks);
     }

@@ -76,12 +76,17 @@ struct DenseQueries {
     const float* floors;  // (count)
 };
 
+struct Bytes {
+    const char *begin, *end;
+};
+
 // Tiles (dimension, 16) one after the other, and what each label's products are multiplied by in the end.
 struct DenseTiles {
     const float* data;
     std::size_t count;
     std::size_t dimension;
     const float* factors;  // (count, 16); a label with NaN reaches no floor
+    Bytes next{};          // what will be read after them, and is asked for meanwhile
 };
 
 // Rows of a share for every class, `stride` floats apart.

@@ -17,6 +17,8 @@ static_assert(kDenseLanes == 16, "the loops below are written for these");
 // A query alone leaves registers to more tiles; eight chains of additions do not wait for each other.
 constexpr int kTilesOfOne = kScoreTiles * kScoreQueries < 8 ? kScoreTiles * kScoreQueries : 8;
 
+constexpr std::size_t kLine = 64;
+
 constexpr int kParts = kDenseLanes / NativeF32::kLanes;  // registers of a column
 
 // Sixteen neighbours of every term: the labels of packed tiles at each dimension, or dimensions of each class
@@ -30,13 +32,15 @@ struct RowColumns {
 
 // kTiles against kQueries, terms ascending: the inner loop of everything here. As many chains of additions as the
 // registers hold, so that none waits for itself and each load serves several of them.
-template <int kTiles, int kQueries, class Columns>
+template <int kTiles, int kQueries, class Columns, bool kAsks = false>
 class Block {
   public:
     using Tiles = const float* [kTiles];
 
-    Block(const float* queries, std::size_t stride, const Tiles& tiles, Columns columns, std::size_t n_terms)
-        : queries_(queries), stride_(stride), columns_(columns), n_terms_(n_terms) {
+    // Where it kAsks: for `ahead`, a line of the cache with each term.
+    Block(const float* queries, std::size_t stride, const Tiles& tiles, Columns columns, std::size_t n_terms,
+          const char* ahead = nullptr)
+        : queries_(queries), stride_(stride), columns_(columns), n_terms_(n_terms), ahead_(ahead) {
         for (int t = 0; t < kTiles; ++t) tiles_[t] = tiles[t];
     }
 
@@ -93,6 +97,7 @@ class Block {
             for (NativeF32& sum : sums) sum = NativeF32::broadcast(0);
         }
         for (std::size_t d = begin; d < end; ++d) {
+            if constexpr (kAsks) __builtin_prefetch(ahead_ + d * kLine, 0, 2);
             NativeF32 x[kRegisters];
             for (int r = 0; r < kRegisters; ++r) {
                 const float* column = tiles_[r / kParts] + d * columns_.stride;
@@ -110,6 +115,7 @@ class Block {
     std::size_t stride_;
     Columns columns_;
     std::size_t n_terms_;
+    const char* ahead_;
     Sums totals_;
 };
 
