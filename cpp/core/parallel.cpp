@@ -28,6 +28,9 @@ constexpr double kMicrosecondsPerChunk = 20;
 constexpr std::size_t kFewestChunksPerThread = 4;
 // Between two checkpoints a thread works about this long, so that Ctrl-C feels immediate.
 constexpr double kMicrosecondsBetweenCheckpoints = 20'000;
+// Before the first one only about this long, since estimates can be wrong by a thousand; but a team for each half of so
+// little work would cost more than it gives.
+constexpr double kMicrosecondsAtFirst = 1'000;
 
 // A parallel region in a forked child of a process that used one hangs in libgomp, so a child stays serial.
 std::atomic<bool> in_forked_child{false};
@@ -177,8 +180,10 @@ void detail::parallel_for(const Work& work, const Execution& execution, const vo
     const std::size_t most = std::max<std::size_t>(1, share / kFewestChunksPerThread);
     const std::size_t grain =
         std::max(std::min(items_in(kMicrosecondsPerChunk, work), most), std::min(work.together, share));
-    // Estimates can be wrong by a thousand, so the stretch between checkpoints begins short and follows the clock.
-    std::size_t stretch = execution.checkpoint ? grain * static_cast<std::size_t>(4 * n_threads) : work.items;
+    // The stretch between checkpoints begins short and follows the clock.
+    const std::size_t at_first =
+        std::max(items_in(kMicrosecondsAtFirst, work), grain * static_cast<std::size_t>(4 * n_threads));
+    std::size_t stretch = execution.checkpoint ? at_first : work.items;
     std::size_t begin = 0;
     while (work.items - begin > stretch) {
         const auto started = std::chrono::steady_clock::now();
