@@ -172,6 +172,7 @@ void rank_in_batches(const Directions& directions, const DenseRanking& ranking, 
     for (std::size_t begin = 0; begin < n_queries; begin += at_once) {
         const Range batch{begin, std::min(begin + at_once, n_queries)};
         rank_batch(directions, batch, ranking, stage(execution, share(batch.begin), share(batch.end)));
+        if (execution.checkpoint && batch.end < n_queries) execution.checkpoint(share(batch.end));
     }
 }
 
