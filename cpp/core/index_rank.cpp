@@ -60,9 +60,7 @@ class BlockRanker : public BatchRanker {
   private:
     static_assert(kBlockRows == kDenseLanes, "a block is a tile");
 
-    const char* bytes_of(std::size_t block) const {
-        return reinterpret_cast<const char*>(index_.label_block(block));
-    }
+    const char* bytes_of(std::size_t block) const { return reinterpret_cast<const char*>(index_.label_block(block)); }
 
     void rank_blocks(Range queries, Range blocks) {
         const DenseTiles tiles{index_.label_block(blocks.begin), blocks.size(), index_.classes.dimension,

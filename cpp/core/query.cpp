@@ -6,22 +6,30 @@
 
 namespace conse {
 
-// Brings the largest value into [1, 2) without rounding, so that neither a sum of 1e308s nor one of 1e-320s leaves
-// float64. Two factors: that of the smallest number is none.
-struct Query::Scale {
-    double half, rest;
-
-    explicit Scale(double largest) {
-        const int exponent = largest > 0 ? std::ilogb(largest) : 0;
-        half = std::ldexp(1.0, -exponent / 2);
-        rest = std::ldexp(1.0, -exponent - -exponent / 2);
-    }
-    double operator()(double value) const { return value * half * rest; }
-};
-
 namespace {
 
-// A sum in so many chains, by class id: classes without a weight change nothing in it.
+// Brings the largest value into [1, 2) without rounding, so that neither a sum of 1e308s nor one of 1e-320s leaves
+// float64.
+RowScale scale_for(double largest) {
+    const int exponent = largest > 0 ? std::ilogb(largest) : 0;
+    return {std::ldexp(1.0, -exponent / 2), std::ldexp(1.0, -exponent - -exponent / 2)};
+}
+
+auto total_weight_of(const KernelTable& k, const float*) {
+    return k.total_weight_f32;
+}
+auto total_weight_of(const KernelTable& k, const double*) {
+    return k.total_weight_f64;
+}
+
+auto share_out_of(const KernelTable& k, const float*) {
+    return k.share_out_f32;
+}
+auto share_out_of(const KernelTable& k, const double*) {
+    return k.share_out_f64;
+}
+
+// A sum in as many chains as the kernels', by class id: classes without a weight change nothing in it.
 constexpr std::size_t kChains = 8;
 
 double sum_of(const double (&chains)[kChains]) {
@@ -34,13 +42,13 @@ double sum_of(const double (&chains)[kChains]) {
 
 // Shares relative to the largest, of those that are not zero.
 template <class Value>
-void Query::take(const std::vector<Entry<Value>>& kept, const Scale& scale) {
+void Query::take(const std::vector<Entry<Value>>& kept, const RowScale& scale) {
     classes_.clear();
     shares_.clear();
     for (const Entry<Value>& entry : kept) {
         if (!(entry.value > 0)) continue;
         classes_.push_back(static_cast<std::uint32_t>(entry.id));
-        shares_.push_back(scale(static_cast<double>(entry.value)));
+        shares_.push_back(static_cast<double>(entry.value) * scale.half * scale.rest);
     }
     n_kept_ = kept.size();
     is_row_ = false;
@@ -48,7 +56,7 @@ void Query::take(const std::vector<Entry<Value>>& kept, const Scale& scale) {
 
 template <class Value>
 void Query::set_weights(const std::vector<Entry<Value>>& kept) {
-    take(kept, Scale(static_cast<double>(kept.front().value)));
+    take(kept, scale_for(static_cast<double>(kept.front().value)));
     normalize(total_of_rest());
 }
 
@@ -68,22 +76,21 @@ void Query::set_logits(const std::vector<Entry<Value>>& kept, double temperature
 }
 
 template <class Value, class Element>
-void Query::set_all_weights(const std::vector<Entry<Value>>& first, const Element* row, std::size_t n) {
-    const Scale scale(static_cast<double>(first.front().value));
+void Query::set_all_weights(const KernelTable& kernels, const std::vector<Entry<Value>>& first, const Element* row,
+                            std::size_t n) {
+    const RowScale scale = scale_for(static_cast<double>(first.front().value));
     take(first, scale);
     n_kept_ = n;
     is_row_ = true;
-    rest_shares_.assign(n, 0);
-    if (shares_.empty()) return;
-    relative_.assign((n + kChains - 1) / kChains * kChains, 0);
-    for (std::size_t c = 0; c < n; ++c) relative_[c] = scale(static_cast<double>(value_of(row[c])));
-    for (const std::uint32_t c : classes_) relative_[c] = 0;
-    double chains[kChains] = {};
-    for (std::size_t c = 0; c < relative_.size(); c += kChains) {
-        for (std::size_t i = 0; i < kChains; ++i) chains[i] += relative_[c + i];
-    }
-    const double factor = normalize(sum_of(chains));
-    for (std::size_t c = 0; c < n; ++c) rest_shares_[c] = static_cast<float>(relative_[c] * factor);
+    thread_local std::vector<Value> rest;
+    rest.resize(padded(n));
+    for (std::size_t c = 0; c < n; ++c) rest[c] = value_of(row[c]);
+    std::fill(rest.begin() + static_cast<std::ptrdiff_t>(n), rest.end(), Value{0});
+    for (const std::uint32_t c : classes_) rest[c] = 0;
+    rest_shares_.resize(rest.size());
+    if (shares_.empty()) return std::fill(rest_shares_.begin(), rest_shares_.end(), 0.0f);
+    const double factor = normalize(total_weight_of(kernels, rest.data())(rest.data(), rest.size(), scale));
+    share_out_of(kernels, rest.data())(rest.data(), rest.size(), scale, factor, rest_shares_.data());
 }
 
 double Query::total_of_rest() const {
@@ -187,8 +194,9 @@ template void Query::set_weights(const std::vector<Entry<float>>&);
 template void Query::set_weights(const std::vector<Entry<double>>&);
 template void Query::set_logits(const std::vector<Entry<float>>&, double);
 template void Query::set_logits(const std::vector<Entry<double>>&, double);
-template void Query::set_all_weights(const std::vector<Entry<float>>&, const std::uint16_t*, std::size_t);
-template void Query::set_all_weights(const std::vector<Entry<float>>&, const float*, std::size_t);
-template void Query::set_all_weights(const std::vector<Entry<double>>&, const double*, std::size_t);
+template void Query::set_all_weights(const KernelTable&, const std::vector<Entry<float>>&, const std::uint16_t*,
+                                     std::size_t);
+template void Query::set_all_weights(const KernelTable&, const std::vector<Entry<float>>&, const float*, std::size_t);
+template void Query::set_all_weights(const KernelTable&, const std::vector<Entry<double>>&, const double*, std::size_t);
 
 }  // namespace conse

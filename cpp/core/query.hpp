@@ -49,7 +49,8 @@ class Query {
     /// Takes the weights of all n classes as they come, where combines_all(); `first` are the kBoundTerms largest. To
     /// the bits of set_weights.
     template <class Value, class Element>
-    void set_all_weights(const std::vector<Entry<Value>>& first, const Element* row, std::size_t n);
+    void set_all_weights(const KernelTable& kernels, const std::vector<Entry<Value>>& first, const Element* row,
+                         std::size_t n);
 
     /// f = sum_t shares[t] * s_t and its length, for `count` queries, kAtOnce at most, of the same T.
     static void combine(const KernelTable& kernels, const ClassEmbeddings& classes, Query* queries, std::size_t count);
@@ -82,10 +83,8 @@ class Query {
   private:
     static constexpr double kShortestLength = 1e-6;  // relative to what f would have if nothing cancelled
 
-    struct Scale;
-
     template <class Value>
-    void take(const std::vector<Entry<Value>>& kept, const Scale& scale);
+    void take(const std::vector<Entry<Value>>& kept, const RowScale& scale);
     double total_of_rest() const;
     double normalize(double total_of_rest);
     void make_row(std::size_t n_classes);
@@ -103,7 +102,6 @@ class Query {
     std::vector<std::uint32_t> classes_;
     std::vector<double> shares_;  // p_t / Z
     std::vector<float> rest_shares_;
-    std::vector<double> relative_;  // scratch
     std::vector<double> f_, rest_;
     std::vector<float> weights_;
     std::vector<float> direction_;

@@ -63,7 +63,7 @@ class ClassifierRows : public RowQueries {
         for (const std::size_t t : top_t) most = std::max(most, n_listed(t));
         const List& list = select(kernels, r, most);
         for (std::size_t i = 0; i < top_t.count; ++i) {
-            set(r, first_of(list, n_listed(top_t.values[i])), top_t.values[i], *queries[i]);
+            set(kernels, r, first_of(list, n_listed(top_t.values[i])), top_t.values[i], *queries[i]);
         }
     }
 
@@ -77,7 +77,8 @@ class ClassifierRows : public RowQueries {
 
     // Classes that selection has to list.
     virtual std::size_t n_listed(std::size_t top_t) const = 0;
-    virtual void set(std::size_t r, const List& listed, std::size_t top_t, Query& query) const = 0;
+    virtual void set(const KernelTable& kernels, std::size_t r, const List& listed, std::size_t top_t,
+                     Query& query) const = 0;
 
     // Row r as selection sees it: missing classes may have to give their places to the next ones.
     MatrixView seen_row(std::size_t r) const {
@@ -114,11 +115,11 @@ class ProbabilityRows : public ClassifierRows<Element> {
         return combines_all(this->classes_, top_t) ? kBoundTerms : std::min(top_t, this->x_.columns);
     }
 
-    void set(std::size_t r, const typename ClassifierRows<Element>::List& listed, std::size_t top_t,
-             Query& query) const override {
+    void set(const KernelTable& kernels, std::size_t r, const typename ClassifierRows<Element>::List& listed,
+             std::size_t top_t, Query& query) const override {
         if (!combines_all(this->classes_, top_t)) return query.set_weights(listed);
         thread_local std::vector<Element> gathered;
-        query.set_all_weights(listed, contiguous_row(this->seen_row(r), r, gathered), this->x_.columns);
+        query.set_all_weights(kernels, listed, contiguous_row(this->seen_row(r), r, gathered), this->x_.columns);
     }
 };
 
@@ -134,7 +135,7 @@ class LogitRows : public ClassifierRows<Element> {
         return std::min(top_t, std::max<std::size_t>(1, this->x_.columns - this->classes_.n_refilled));
     }
 
-    void set(std::size_t, const typename ClassifierRows<Element>::List& listed, std::size_t,
+    void set(const KernelTable&, std::size_t, const typename ClassifierRows<Element>::List& listed, std::size_t,
              Query& query) const override {
         query.set_logits(listed, temperature_);
     }

@@ -16,6 +16,7 @@
 #include "score.hpp"
 #include "screen.hpp"
 #include "select.hpp"
+#include "shares.hpp"
 
 namespace conse {
 
@@ -38,6 +39,10 @@ const KernelTable CONSE_TABLE = {
     CONSE_TARGET_NAMESPACE::collect<std::uint16_t>,
     CONSE_TARGET_NAMESPACE::collect<float>,
     CONSE_TARGET_NAMESPACE::collect<double>,
+    CONSE_TARGET_NAMESPACE::total_weight<float>,
+    CONSE_TARGET_NAMESPACE::total_weight<double>,
+    CONSE_TARGET_NAMESPACE::share_out<float>,
+    CONSE_TARGET_NAMESPACE::share_out<double>,
     CONSE_TARGET_NAMESPACE::combine,
     CONSE_TARGET_NAMESPACE::combine_many,
     CONSE_TARGET_NAMESPACE::combine_all,

@@ -97,6 +97,12 @@ struct AllShares {
     std::size_t n_classes;
 };
 
+// Powers of two whose product brings the largest weight of a row into [1, 2): the smallest number needs more than
+// float64 has in one.
+struct RowScale {
+    double half, rest;
+};
+
 struct KernelTable {
     const char* target;
     bool fused;  // products are added with one rounding (FMA): same bits on all such targets
@@ -114,6 +120,13 @@ struct KernelTable {
                                std::uint32_t* ids);
     std::size_t (*collect_f32)(const float* row, std::size_t begin, std::size_t end, float floor, std::uint32_t* ids);
     std::size_t (*collect_f64)(const double* row, std::size_t begin, std::size_t end, double floor, std::uint32_t* ids);
+
+    // Shares. Of n weights, a multiple of 16: the sum of row[c] * scale in eight chains by c, and the shares
+    // row[c] * scale * factor, rounded in the end.
+    double (*total_weight_f32)(const float* row, std::size_t n, const RowScale& scale);
+    double (*total_weight_f64)(const double* row, std::size_t n, const RowScale& scale);
+    void (*share_out_f32)(const float* row, std::size_t n, const RowScale& scale, double factor, float* shares);
+    void (*share_out_f64)(const double* row, std::size_t n, const RowScale& scale, double factor, float* shares);
 
     // Combine. f[d] = sum_t weights[t] * embeddings[rows[t] * dimension + d] in float64, in the order of t;
     // f has room for a multiple of 16 and its tail is set to zero. squared_length reads that padded f.
