@@ -61,12 +61,6 @@ class Collector {
         return entries_;
     }
 
-    /// The same after finish(), those behind the `n_first` best by id.
-    const std::vector<Entry<Value>>& with_rest_by_id(std::size_t n_first) {
-        sort_rest_by_id(entries_, n_first);
-        return entries_;
-    }
-
   private:
     static constexpr std::size_t kFew = 32;  // moving up to 32 entries costs less than selecting among them
 

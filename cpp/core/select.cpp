@@ -84,6 +84,20 @@ void select_few(const KernelTable& kernels, const Element* row, std::size_t n, s
     for (Entry<float>& entry : kept) entry.value = value_of(row[entry.id]);  // a zero keeps its sign
 }
 
+// Columns in ascending order to their k best, each at once to its place.
+template <class Element>
+void place_few(const KernelTable& kernels, const Element* row, const std::uint32_t* columns, std::size_t n,
+               std::size_t k, std::vector<Entry<float>>& kept) {
+    float values[kMostRanked] = {};
+    std::uint32_t places[kMostRanked];
+    for (std::size_t i = 0; i < n; ++i) values[i] = value_of(row[columns[i]]);
+    kernels.rank_few(values, n, places);
+    kept.resize(std::min(k, n));
+    for (std::size_t i = 0; i < n; ++i) {
+        if (places[i] < kept.size()) kept[places[i]] = {values[i], static_cast<std::int32_t>(columns[i])};
+    }
+}
+
 }  // namespace
 
 // Checks the row by the way. Most rows are weights in order, which one operation for 16 columns can tell.
@@ -110,6 +124,11 @@ auto Selector<Element>::select(const KernelTable& kernels, const Element* row, s
     if (k > kSurveyLanes) return many_.select(row, n, k);
     columns_.resize(kColumnsAtOnce);
     if constexpr (std::is_same_v<Value, float>) {
+        const std::size_t found = n > kColumnsAtOnce ? n : collect_of(kernels, row)(row, 0, n, floor, columns_.data());
+        if (found <= kMostRanked) {
+            place_few(kernels, row, columns_.data(), found, k, few_);
+            return few_;
+        }
         if (k <= FewBest::kMost) {
             select_few(kernels, row, n, std::min(k, n), floor, columns_.data(), few_);
             return few_;
@@ -140,7 +159,10 @@ auto Selector<Element>::select_terms(const KernelTable& kernels, const Element* 
         return many_.complete(first, row, n, top_t);
     }
     const auto& kept = select(kernels, row, n, std::min(top_t, n), domain, argument, row_number);
-    return kept.size() <= kBoundTerms ? kept : collector_.with_rest_by_id(kBoundTerms);
+    if (kept.size() <= kBoundTerms) return kept;
+    if (&kept != &few_) few_ = kept;
+    sort_rest_by_id(few_, kBoundTerms);
+    return few_;
 }
 
 template class Selector<std::uint16_t>;

@@ -39,6 +39,7 @@ const KernelTable CONSE_TABLE = {
     CONSE_TARGET_NAMESPACE::collect<std::uint16_t>,
     CONSE_TARGET_NAMESPACE::collect<float>,
     CONSE_TARGET_NAMESPACE::collect<double>,
+    CONSE_TARGET_NAMESPACE::rank_few,
     CONSE_TARGET_NAMESPACE::total_weight<float>,
     CONSE_TARGET_NAMESPACE::total_weight<double>,
     CONSE_TARGET_NAMESPACE::share_out<float>,

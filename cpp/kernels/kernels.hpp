@@ -28,6 +28,9 @@ constexpr std::size_t kBoundTerms = kRunTerms;
 // Up to so many of the best are kept in registers, as keys that hold a value and its id.
 constexpr std::size_t kFewBest = 16;
 
+// Values that are put into order by counting for each how many are better.
+constexpr std::size_t kMostRanked = 64;
+
 // A squared length keeps one partial sum per lane, lane = dimension mod 16, on every target, whatever the width of its
 // registers; buffers that kernels read in whole steps have room for as many.
 constexpr std::size_t kDotLanes = 16;
@@ -120,6 +123,10 @@ struct KernelTable {
                                std::uint32_t* ids);
     std::size_t (*collect_f32)(const float* row, std::size_t begin, std::size_t end, float floor, std::uint32_t* ids);
     std::size_t (*collect_f64)(const double* row, std::size_t begin, std::size_t end, double floor, std::uint32_t* ids);
+
+    // places[i] = how many of n <= kMostRanked values, no NaN among them, are larger than values[i], or equal and
+    // before it.
+    void (*rank_few)(const float* values, std::size_t n, std::uint32_t* places);
 
     // Shares. Of n weights, a multiple of 16: the sum of row[c] * scale in eight chains by c, and the shares
     // row[c] * scale * factor, rounded in the end.

@@ -172,6 +172,23 @@ std::size_t collect(const Element* row, std::size_t begin, std::size_t end, type
     return found;
 }
 
+void rank_few(const float* values, std::size_t n, std::uint32_t* places) {
+    float padded[kMostRanked];
+    for (std::size_t i = 0; i < kMostRanked; ++i) padded[i] = i < n ? values[i] : -__builtin_inff();
+    for (std::size_t i = 0; i < n; ++i) {
+        const F32 value = F32::broadcast(values[i]);
+        std::uint64_t not_below = 0, not_above = 0;
+        for (std::size_t first = 0; first < kMostRanked && first < n; first += 16) {
+            const F32 others = F32::load(padded + first);
+            not_below |= static_cast<std::uint64_t>(at_least(others, value)) << first;
+            not_above |= static_cast<std::uint64_t>(at_least(value, others)) << first;
+        }
+        const std::uint64_t before = (std::uint64_t{1} << i) - 1;
+        const std::uint64_t better = (not_below & before) | (not_below & ~not_above);
+        places[i] = static_cast<std::uint32_t>(__builtin_popcountll(better));
+    }
+}
+
 }  // namespace
 }  // namespace CONSE_TARGET_NAMESPACE
 }  // namespace conse

@@ -150,6 +150,46 @@ CONSE_TEST(weight_survey, "kernels.survey_weights finds a floor and whatever is 
     });
 }
 
+CONSE_TEST(ranking_few, "kernels.rank_few counts the better ones, ties by the earlier") {
+    testing::for_each_target([] {
+        for (const std::size_t n : {0, 1, 2, 15, 16, 17, 33, 64}) {
+            auto values = testing::random_floats(n, 21);
+            for (std::size_t i = 0; i < n; i += 3) values[i] = std::round(values[i]);  // ties, and zeros of both signs
+            std::vector<std::uint32_t> places(n);
+            kernels().rank_few(testing::exactly(values).get(), n, places.data());
+            for (std::size_t i = 0; i < n; ++i) {
+                std::uint32_t better = 0;
+                for (std::size_t j = 0; j < n; ++j)
+                    better += values[j] > values[i] || (values[j] == values[i] && j < i);
+                CHECK(places[i] == better);
+            }
+        }
+    });
+}
+
+CONSE_TEST(shares, "kernels.total_weight and share_out equal float64 in eight chains") {
+    testing::for_each_target([] {
+        for (const std::size_t n : {16, 48, 1008}) {
+            auto row = testing::random_floats(n, 22);
+            for (float& x : row) x = std::abs(x);
+            const std::vector<double> wide(row.begin(), row.end());
+            const RowScale scale{0.25, 0.125};
+            double chains[8] = {}, total = 0;
+            for (std::size_t c = 0; c < n; ++c) chains[c % 8] += wide[c] / 32;
+            for (const double chain : chains) total += chain;
+            CHECK(kernels().total_weight_f32(row.data(), n, scale) == total);
+            CHECK(kernels().total_weight_f64(wide.data(), n, scale) == total);
+            std::vector<float> narrow_shares(n), wide_shares(n);
+            kernels().share_out_f32(row.data(), n, scale, 1 / total, narrow_shares.data());
+            kernels().share_out_f64(wide.data(), n, scale, 1 / total, wide_shares.data());
+            CHECK(narrow_shares == wide_shares);
+            for (std::size_t c = 0; c < n; ++c) {
+                CHECK(narrow_shares[c] == static_cast<float>(wide[c] / 32 * (1 / total)));
+            }
+        }
+    });
+}
+
 CONSE_TEST(combination, "kernels.combine and squared_length equal plain float64") {
     testing::for_each_target([] {
         for (const std::size_t dimension : {1, 7, 15, 16, 17, 33, 300}) {
