@@ -61,6 +61,7 @@ class LabelChunk {
     };
 
     DenseRows rows_of(std::size_t begin, std::size_t end) const;
+    Bytes bytes_of(std::size_t begin, std::size_t end) const;
     const double* lengths_of(std::size_t begin) const { return labels_.lengths ? labels_.lengths + begin : nullptr; }
     void take(std::size_t begin, std::size_t end);
     void gather(const std::int32_t* ids, std::size_t count);
@@ -75,7 +76,7 @@ class LabelChunk {
     const std::int32_t* ids_ = nullptr;
     DenseRows rows_{};                 // of the lanes
     const double* lengths_ = nullptr;  // of the lanes, where they are given
-    Bytes next_{};                     // rows that will be packed next
+    Bytes next_;                       // rows that will be packed next
     std::vector<char> gathered_rows_;
     std::vector<double> gathered_lengths_;
     std::vector<std::uint16_t> screened_;  // masks
