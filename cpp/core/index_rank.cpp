@@ -72,7 +72,7 @@ class BlockRanker : public BatchRanker {
     const Allowed allowed_;
     Strips strips_;
     std::vector<float> factors_;  // stored rows have unit length
-    Bytes next_;  // blocks
+    Bytes next_;                  // blocks
 };
 
 // All rows with one of the top_t.

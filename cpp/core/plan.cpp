@@ -17,9 +17,9 @@ constexpr double kBlocksPerFilled = 4;
 constexpr double kMostExpected = 0.7;
 // One search may cost this many times what scoring all does before it gives up: few rows that are scored together cost
 // more than a share of many (with half, and 50 dimensions, one real photo in ten gave up, and a batch took 1.25 times
-// as long). All searches of a call may together lose this share of it: the suite's 40 hard cases take at most 1.14 times
-// as long as scoring every label directly. With 0.15 batches of 32 with k = 1,000 were still tried, and took 1.27 times
-// as long (Gaussian 50); with 0.12 real ones with k = 100 gave up, and took 1.1 times as long.
+// as long). All searches of a call may together lose this share of it: the suite's 40 hard cases take at most 1.14
+// times as long as scoring every label directly. With 0.15 batches of 32 with k = 1,000 were still tried, and took 1.27
+// times as long (Gaussian 50); with 0.12 real ones with k = 100 gave up, and took 1.1 times as long.
 constexpr double kMostOfOne = 2, kMostOfAll = 0.14;
 // So many searches, of those under way, are expected to give up together; few where searches cost little as a rule:
 // with many there, too, a batch of 32 real photos took 1.26 times as long (50 dimensions).
