@@ -89,7 +89,7 @@ struct DenseTiles {
     std::size_t count;
     std::size_t dimension;
     const float* factors;  // (count, 16); a label with NaN reaches no floor
-    Bytes next;            // what will be read after them, and is asked for meanwhile
+    Bytes next{};          // what will be read after them, and is asked for meanwhile
 };
 
 // Rows of a share for every class, `stride` floats apart.
