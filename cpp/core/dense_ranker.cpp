@@ -59,7 +59,7 @@ bool DenseRanker::may_screen(std::size_t q) const {
 
 void DenseRanker::screen(std::size_t q, Range labels) {
     const std::size_t before = pending_.size();
-    chunk_.screen(labels.begin, labels.end, queries_[q], strips_.best_of(q).floor(), margin_, pending_);
+    chunk_.screen(labels.begin, labels.end, queries_[q], floor_of(q), margin_, pending_);
     const std::size_t n_passed = pending_.size() - before;
     if (n_passed * kLabelsPerPassed > labels.size()) unscreened_ = n_passed * kLabelsPerPassed;
     while (pending_.size() >= kDenseLanes) rank_pending(q, kDenseLanes);

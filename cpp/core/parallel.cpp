@@ -22,8 +22,8 @@ namespace {
 
 // Waking a thread costs some microseconds; below this a second one does not pay.
 constexpr double kMicrosecondsWorthAThread = 25;
-// One chunk is this long: short enough to share evenly, long enough to make its bookkeeping vanish. Of little work each
-// thread still gets some chunks.
+// One chunk is this long: short enough to share evenly, long enough to make its bookkeeping vanish. Of little work, and
+// of what comes before the first checkpoint, each thread still gets some chunks.
 constexpr double kMicrosecondsPerChunk = 20;
 constexpr std::size_t kFewestChunksPerThread = 4;
 // Between two checkpoints a thread works about this long, so that Ctrl-C feels immediate.
@@ -181,8 +181,8 @@ void detail::parallel_for(const Work& work, const Execution& execution, const vo
     const std::size_t grain =
         std::max(std::min(items_in(kMicrosecondsPerChunk, work), most), std::min(work.together, share));
     // The stretch between checkpoints begins short and follows the clock.
-    const std::size_t at_first =
-        std::max(items_in(kMicrosecondsAtFirst, work), grain * static_cast<std::size_t>(4 * n_threads));
+    const std::size_t at_first = std::max(items_in(kMicrosecondsAtFirst, work),
+                                          grain * kFewestChunksPerThread * static_cast<std::size_t>(n_threads));
     std::size_t stretch = execution.checkpoint ? at_first : work.items;
     std::size_t begin = 0;
     while (work.items - begin > stretch) {

@@ -5,7 +5,6 @@
 #include "core/dtype.hpp"
 
 namespace conse {
-
 namespace {
 
 // Brings the largest value into [1, 2) without rounding, so that neither a sum of 1e308s nor one of 1e-320s leaves

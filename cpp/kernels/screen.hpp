@@ -74,7 +74,7 @@ struct RowSums {
         for (std::size_t part = 0; part < kParts; ++part) {
             const float* rows[kRowLanes];
             for (std::size_t i = 0; i < kRowLanes; ++i) rows[i] = partial[part * kRowLanes + i];
-            sums.r[part] = sums_of_square(static_cast<const float* const*>(rows));
+            sums.r[part] = sums_of_square(rows);
         }
         return sums;
     }
