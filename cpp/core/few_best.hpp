@@ -1,6 +1,7 @@
 // Keeps the best (value, id) pairs while these are few, ordered by (value descending, id ascending).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -32,6 +33,19 @@ class FewBest {
     /// That of the k-th best, or -infinity while there are fewer: what is strictly below cannot be among them.
     float floor() const { return entry_of(keys_[k_ - 1]).value; }
     bool full() const { return keys_[k_ - 1] != 0; }
+
+    /// Best first, and -infinity and -1 in the places that stay empty.
+    void write_to(float* values, std::int64_t* ids, std::size_t n) const {
+        for (std::size_t i = 0; i < std::min(n, k_); ++i) {
+            const Entry<float> entry = entry_of(keys_[i]);
+            values[i] = entry.value;
+            ids[i] = entry.id;
+        }
+        for (std::size_t i = k_; i < n; ++i) {
+            values[i] = -std::numeric_limits<float>::infinity();
+            ids[i] = -1;
+        }
+    }
 
     /// Best first.
     void write_to(std::vector<Entry<float>>& entries) const {

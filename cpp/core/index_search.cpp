@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/block_scores.hpp"
+#include "core/write_ranking.hpp"
 
 namespace conse {
 namespace {
@@ -203,10 +204,9 @@ void Search::visit() {
     }
 }
 
-const std::vector<Entry<float>>& Search::finish() {
-    if (!few_) return best_.finish();
-    few_best_.write_to(found_);
-    return found_;
+void Search::write_to(const RankingView& ranking, std::size_t row) {
+    if (!few_) return write_ranking(best_.finish(), row, ranking);
+    few_best_.write_to(ranking.scores + row * ranking.k, ranking.indices + row * ranking.k, ranking.k);
 }
 
 }  // namespace conse

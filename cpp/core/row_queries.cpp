@@ -16,16 +16,6 @@ namespace {
 template <class Element>
 using ValueOf = typename Selector<Element>::Value;
 
-// Asks for row r while something else is computed: a row is about one page, and the hardware's own prefetching stops at
-// page borders.
-void prefetch_row(const MatrixView& x, std::size_t r) {
-    constexpr std::size_t kLine = 64, kMost = 8192;
-    if (r >= x.rows || !x.has_contiguous_rows()) return;
-    const char* row = static_cast<const char*>(x.row(r));
-    const std::size_t n_bytes = std::min(kMost, x.columns * size_of(x.dtype));
-    for (std::size_t i = 0; i < n_bytes; i += kLine) __builtin_prefetch(row + i);
-}
-
 // The top_t of a list that selection made for a larger T: the kBoundTerms largest in their order, the others by class
 // id.
 template <class Value>
@@ -90,13 +80,11 @@ class ClassifierRows : public RowQueries {
     const MatrixView x_;
 
   private:
-    // The n largest of row r, while the next row is on its way.
+    // The n largest of row r.
     const List& select(const KernelTable& kernels, std::size_t r, std::size_t n) const {
         thread_local Selector<Element> selector;
         const Element* row = contiguous_row(seen_row(r), r, selector.gathered);
-        const List& list = selector.select_terms(kernels, row, x_.columns, n, domain_, argument_, r);
-        prefetch_row(x_, r + 1);
-        return list;
+        return selector.select_terms(kernels, row, x_.columns, n, domain_, argument_, r);
     }
 
     const Domain domain_;

@@ -17,32 +17,19 @@ class Tournament {
     void clear() { n_ = 0; }
 
     void add(const KernelTable& kernels, float value) {
+        if (n_ % kFanOut == 0) begin_group(values_, n_);
         ++n_;
         set(kernels, n_ - 1, value);
     }
 
     void set(const KernelTable& kernels, std::size_t i, float value) {
-        std::size_t n = n_;
-        for (std::size_t level = 0;; ++level, n = groups_of(n), i /= kFanOut) {
-            if (level == levels_.size()) levels_.emplace_back();
-            std::vector<float>& values = levels_[level];
-            if (i % kFanOut == 0 && i + 1 == n) begin_group(values, i);
-            values[i] = value;
-            if (n <= kFanOut) return;
-            // The group before a second one had nobody above it so far.
-            if (i == kFanOut && i + 1 == n) add_above(kernels, level);
-            kernels.best_lane(levels_[level].data() + i / kFanOut * kFanOut, &value);
-        }
+        values_[i] = value;
+        if (n_ > kFanOut) set_above(kernels, i);
     }
 
     /// The first of the best; there must be one.
     std::size_t best(const KernelTable& kernels, float* value) const {
-        std::size_t level = 0, i = 0;
-        for (std::size_t n = n_; n > kFanOut; n = groups_of(n)) ++level;
-        do {
-            i = i * kFanOut + kernels.best_lane(levels_[level].data() + i * kFanOut, value);
-        } while (level-- > 0);
-        return i;
+        return n_ <= kFanOut ? kernels.best_lane(values_.data(), value) : best_of_groups(kernels, value);
     }
 
   private:
@@ -52,13 +39,33 @@ class Tournament {
         if (values.size() < i + kFanOut) values.resize(i + kFanOut);
         std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(i), kFanOut, -std::numeric_limits<float>::infinity());
     }
-    void add_above(const KernelTable& kernels, std::size_t level) {
-        if (level + 1 == levels_.size()) levels_.emplace_back();
-        begin_group(levels_[level + 1], 0);
-        kernels.best_lane(levels_[level].data(), levels_[level + 1].data());
+
+    // The best of each group that holds entry i, as far up as there are several.
+    void set_above(const KernelTable& kernels, std::size_t i) {
+        std::size_t level = 0;
+        for (std::size_t n = n_; n > kFanOut; n = groups_of(n), ++level) {
+            if (level == above_.size()) above_.emplace_back();
+            const std::vector<float>& below = level == 0 ? values_ : above_[level - 1];
+            std::vector<float>& values = above_[level];
+            if (i == kFanOut && i + 1 == n) {  // the group before a second one had nobody above it so far
+                begin_group(values, 0);
+                kernels.best_lane(below.data(), values.data());
+            }
+            i /= kFanOut;
+            if (i % kFanOut == 0 && i + 1 == groups_of(n)) begin_group(values, i);
+            kernels.best_lane(below.data() + i * kFanOut, &values[i]);
+        }
     }
 
-    std::vector<std::vector<float>> levels_;
+    std::size_t best_of_groups(const KernelTable& kernels, float* value) const {
+        std::size_t level = 0, i = 0;
+        for (std::size_t n = n_; n > kFanOut; n = groups_of(n)) ++level;
+        for (; level > 0; --level) i = i * kFanOut + kernels.best_lane(above_[level - 1].data() + i * kFanOut, value);
+        return i * kFanOut + kernels.best_lane(values_.data() + i * kFanOut, value);
+    }
+
+    std::vector<float> values_;
+    std::vector<std::vector<float>> above_;
     std::size_t n_ = 0;
 };
 

@@ -1,22 +1,14 @@
 // From the best entries of a query to its row of results.
 #pragma once
 
-#include <limits>
 #include <vector>
 
 #include "conse/matrix_view.hpp"
-#include "core/collector.hpp"
+#include "core/entry.hpp"
 
 namespace conse {
 
-inline void write_ranking(const std::vector<Entry<float>>& best, std::size_t row, const RankingView& ranking) {
-    float* scores = ranking.scores + row * ranking.k;
-    std::int64_t* indices = ranking.indices + row * ranking.k;
-    for (std::size_t i = 0; i < ranking.k; ++i) {
-        const bool filled = i < best.size();
-        scores[i] = filled ? best[i].value : -std::numeric_limits<float>::infinity();
-        indices[i] = filled ? best[i].id : -1;
-    }
-}
+/// Best first, and -infinity and -1 in the places that stay empty.
+void write_ranking(const std::vector<Entry<float>>& best, std::size_t row, const RankingView& ranking);
 
 }  // namespace conse

@@ -30,6 +30,13 @@ struct Lanes16 {
         return load(buffer);
     }
 
+    // The n < 16 elements before `end`, in the last lanes, and zeros before them; there must be sixteen.
+    template <class Element>
+    static Lanes16 load_last(const Element* end, std::size_t n) {
+        const Value places[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+        return choose(Lanes16::load(places), broadcast(static_cast<Value>(16 - n)), load(end - 16), broadcast(0));
+    }
+
     static Lanes16 broadcast(Value value) {
         Lanes16 x;
         for (int i = 0; i < kRegisters; ++i) x.r[i] = Native::broadcast(value);
@@ -80,6 +87,12 @@ struct Lanes16 {
         std::uint32_t mask = 0;
         for (int i = 0; i < kRegisters; ++i) mask |= at_least(a.r[i], b.r[i]) << (i * Native::kLanes);
         return mask;
+    }
+
+    // x where a >= b, y elsewhere.
+    friend Lanes16 choose(const Lanes16& a, const Lanes16& b, Lanes16 x, const Lanes16& y) {
+        for (int i = 0; i < kRegisters; ++i) x.r[i] = choose(a.r[i], b.r[i], x.r[i], y.r[i]);
+        return x;
     }
 
     friend Value largest(const Lanes16& a) {

@@ -36,6 +36,9 @@ struct NativeF32 {
         const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
         return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
     }
+    friend NativeF32 choose(NativeF32 a, NativeF32 b, NativeF32 x, NativeF32 y) {
+        return {_mm256_blendv_ps(y.v, x.v, _mm256_cmp_ps(a.v, b.v, _CMP_GE_OQ))};
+    }
     friend std::uint32_t at_least(NativeF32 a, NativeF32 b) {
         return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a.v, b.v, _CMP_GE_OQ)));
     }

@@ -35,6 +35,9 @@ struct NativeScalar {
     }
     friend NativeScalar following(NativeScalar before, NativeScalar) { return before; }
     friend Value largest(NativeScalar a) { return a.v; }
+    friend NativeScalar choose(NativeScalar a, NativeScalar b, NativeScalar x, NativeScalar y) {
+        return a.v >= b.v ? x : y;
+    }
     friend std::uint32_t at_least(NativeScalar a, NativeScalar b) { return a.v >= b.v; }
 };
 

@@ -28,6 +28,9 @@ struct NativeF32 {
         return {vreinterpretq_f32_u32(vmaxq_u32(vreinterpretq_u32_f32(a.v), vreinterpretq_u32_f32(b.v)))};
     }
     friend float largest(NativeF32 a) { return vmaxvq_f32(a.v); }
+    friend NativeF32 choose(NativeF32 a, NativeF32 b, NativeF32 x, NativeF32 y) {
+        return {vbslq_f32(vcgeq_f32(a.v, b.v), x.v, y.v)};
+    }
     friend std::uint32_t at_least(NativeF32 a, NativeF32 b) {
         const uint32x4_t bits = {1, 2, 4, 8};
         return vaddvq_u32(vandq_u32(vcgeq_f32(a.v, b.v), bits));

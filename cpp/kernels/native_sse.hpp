@@ -39,6 +39,9 @@ struct NativeF32 {
         const __m128 two = _mm_max_ps(a.v, _mm_movehl_ps(a.v, a.v));
         return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
     }
+    friend NativeF32 choose(NativeF32 a, NativeF32 b, NativeF32 x, NativeF32 y) {
+        return {_mm_blendv_ps(y.v, x.v, _mm_cmpge_ps(a.v, b.v))};
+    }
     friend std::uint32_t at_least(NativeF32 a, NativeF32 b) {
         return static_cast<std::uint32_t>(_mm_movemask_ps(_mm_cmpge_ps(a.v, b.v)));
     }

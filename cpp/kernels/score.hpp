@@ -112,17 +112,25 @@ std::uint32_t ordered_bits(float value) {
 // A value and, below it, its id, the lower the higher: 63 bits, which compare as a finite double does. Their upper
 // eleven, its exponent, are all ones for NaN only and all zeros for -NaN.
 void keep_best(const float* values, const std::int32_t* ids, std::uint32_t mask, std::uint32_t n_ids, double* kept) {
-    std::uint64_t keys[kFewBest];
+    std::uint64_t keys[kFewBest + 1];  // and none
     for (std::size_t lane = 0; lane < kFewBest; ++lane) {
         const auto id = static_cast<std::uint32_t>(ids[lane]);
         const std::uint64_t key = static_cast<std::uint64_t>(ordered_bits(values[lane])) << 31 | (0x7fffffffu - id);
         keys[lane] = id < n_ids ? key : 0;
     }
+    keys[kFewBest] = 0;
+    // Two at a time: the i-th best is then the best of the i-th before, of the one before it or the better of the two,
+    // whichever is lower, and of the one before that or the other.
     F64 best = F64::load(kept);
-    for (; mask != 0; mask &= mask - 1) {
-        double key;
-        __builtin_memcpy(&key, &keys[__builtin_ctz(mask)], sizeof key);
-        best = max(best, min(following(__builtin_inf(), best), F64::broadcast(key)));
+    while (mask != 0) {
+        double first, second;
+        __builtin_memcpy(&first, &keys[__builtin_ctz(mask)], sizeof first);
+        mask &= mask - 1;
+        __builtin_memcpy(&second, &keys[__builtin_ctz(mask | 1u << kFewBest)], sizeof second);
+        mask &= mask - 1;
+        const F64 a = F64::broadcast(first), b = F64::broadcast(second);
+        const F64 before = following(__builtin_inf(), best), two_before = following(__builtin_inf(), before);
+        best = max(max(best, min(before, max(a, b))), min(two_before, min(a, b)));
     }
     best.store(kept);
 }

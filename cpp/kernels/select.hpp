@@ -39,33 +39,48 @@ Value infinity() {
     return static_cast<Value>(__builtin_inff());
 }
 
-// The k-th largest of 16 kParts values: the largest that k of them are not below.
-template <int kParts, class Lanes, class Value>
-Value kth_largest(const Lanes* values, std::size_t k) {
-    constexpr std::size_t kNone = 16 * kParts;
-    Value each[kNone + 1], kth = -infinity<Value>();
+// The k-th largest of 16 kParts values: the largest that k of them are not below. Counted in lanes: of a mask for each
+// value the bits had to be counted, one mask at a time, in three times the time.
+template <int kParts>
+float kth_largest(const F32* values, std::size_t k) {
+    float each[16 * kParts];
     for (int part = 0; part < kParts; ++part) values[part].store(each + 16 * part);
-    each[kNone] = kth;
-    for (std::size_t i = 0; i < kNone; ++i) {
-        const Lanes candidate = Lanes::broadcast(each[i]);
-        std::size_t n_at_least = 0;
+    const F32 none = F32::broadcast(0), one = F32::broadcast(1), lowest = F32::broadcast(-infinity<float>());
+    F32 counts[kParts];
+    for (F32& count : counts) count = none;
+    for (const float value : each) {
+        const F32 other = F32::broadcast(value);
         for (int part = 0; part < kParts; ++part) {
-            n_at_least += static_cast<std::size_t>(__builtin_popcount(at_least(values[part], candidate)));
+            counts[part] = counts[part] + choose(other, values[part], one, none);
         }
-        // A choice of places, not of values, which would be a branch: a third of them are guessed wrong.
-        const Value reached = each[n_at_least >= k ? i : kNone];
-        kth = reached > kth ? reached : kth;
     }
-    return kth;
+    const F32 least = F32::broadcast(static_cast<float>(k));
+    F32 kth = lowest;
+    for (int part = 0; part < kParts; ++part) kth = max(kth, choose(counts[part], least, values[part], lowest));
+    return largest(kth);
 }
 
 // Of 64 groups' maxima, or of 32 for few k: 12 values pass instead of 11 with k = 10, for half the comparisons.
-template <class Lanes, class Value>
-Value floor_of(const Lanes* largest, std::size_t k) {
-    if (k > kSurveyLanes) return -infinity<Value>();
-    if (k > 16) return kth_largest<4, Lanes, Value>(largest, k);
-    const Lanes halves[2] = {max(largest[0], largest[2]), max(largest[1], largest[3])};
-    return kth_largest<2, Lanes, Value>(halves, k);
+float floor_of(const F32* largest, std::size_t k) {
+    if (k > kSurveyLanes) return -infinity<float>();
+    if (k > 16) return kth_largest<4>(largest, k);
+    const F32 halves[2] = {max(largest[0], largest[2]), max(largest[1], largest[3])};
+    return kth_largest<2>(halves, k);
+}
+
+// float32 will do: a floor may lie somewhat lower.
+double floor_of(const F64* largest, std::size_t k) {
+    constexpr float kMost = 0x1.fffffep127f, kLeast = 0x1p-149f;
+    double each[kSurveyLanes];
+    float below[kSurveyLanes];
+    for (std::size_t part = 0; part < 4; ++part) largest[part].store(each + 16 * part);
+    for (std::size_t i = 0; i < kSurveyLanes; ++i) {
+        const auto x = static_cast<float>(each[i]);
+        below[i] = x > kMost ? kMost : x - __builtin_fabsf(x) * 0x1p-23f - kLeast;
+    }
+    F32 lower[4];
+    for (std::size_t part = 0; part < 4; ++part) lower[part] = F32::load(below + 16 * part);
+    return static_cast<double>(floor_of(lower, k));
 }
 
 template <class Element>
@@ -103,7 +118,7 @@ void survey(const Element* row, std::size_t n, std::size_t k, Survey<typename Co
     for (int part = 0; part < 4; ++part) largest[part] = max(largest[part], Lanes::load(last + 16 * part));
     result->minimum = small[0];
     result->finite = sum_of_all - sum_of_all == 0;  // NaN from the first NaN or infinity on
-    result->floor = floor_of<Lanes, Value>(largest, k);
+    result->floor = floor_of(largest, k);
 }
 
 template <class Element>
@@ -117,7 +132,10 @@ void survey_weights(const Element* row, std::size_t n, std::size_t k, WeightSurv
         }
     }
     for (int part = 0; i < n; i += 16, ++part) {
-        largest[part] = max_bits(largest[part], n - i < 16 ? F32::load_first(row + i, n - i) : F32::load(row + i));
+        const F32 x = n - i >= 16 ? F32::load(row + i)
+                      : n < 16    ? F32::load_first(row, n)
+                                  : F32::load_last(row + n, n - i);
+        largest[part] = max_bits(largest[part], x);
     }
     F32 most = max_bits(max_bits(largest[0], largest[1]), max_bits(largest[2], largest[3]));
     float lanes[16];
@@ -126,22 +144,15 @@ void survey_weights(const Element* row, std::size_t n, std::size_t k, WeightSurv
     __builtin_memcpy(bits, lanes, sizeof bits);
     for (const std::uint32_t b : bits) most_bits = b > most_bits ? b : most_bits;
     result->valid = most_bits < 0x7f800000u;  // infinity
-    result->floor = floor_of<F32, float>(largest, k);
+    result->floor = floor_of(largest, k);
 }
 
-// Which of the 64 columns from i on, before `end`, reach the floor.
+// Which of the 64 columns from i on reach the floor.
 template <class Element, class Lanes>
-std::uint64_t reaching(const Element* row, std::size_t i, std::size_t end, const Lanes& floor) {
+std::uint64_t reaching(const Element* row, std::size_t i, const Lanes& floor) {
     std::uint64_t mask = 0;
     for (std::size_t part = 0; part < 4; ++part) {
-        const std::size_t at = i + 16 * part;
-        if (at + 16 <= end) {
-            mask |= static_cast<std::uint64_t>(at_least(Lanes::load(row + at), floor)) << (16 * part);
-        } else if (at < end) {
-            const std::uint32_t valid = (1u << (end - at)) - 1;
-            const std::uint32_t bits = at_least(Lanes::load_first(row + at, end - at), floor) & valid;
-            mask |= static_cast<std::uint64_t>(bits) << (16 * part);
-        }
+        mask |= static_cast<std::uint64_t>(at_least(Lanes::load(row + i + 16 * part), floor)) << (16 * part);
     }
     return mask;
 }
@@ -149,15 +160,17 @@ std::uint64_t reaching(const Element* row, std::size_t i, std::size_t end, const
 // Few columns are found, in any of the groups: one loop over all of them, since a loop for each group would be left at
 // a guess.
 template <class Element>
-std::size_t collect(const Element* row, std::size_t begin, std::size_t end, typename Compared<Element>::Value floor,
-                    std::uint32_t* ids) {
+std::size_t collect_groups(const Element* row, std::size_t begin, std::size_t end,
+                           typename Compared<Element>::Value floor, std::uint32_t* ids) {
     using Lanes = typename Compared<Element>::Lanes;
     const Lanes lowest = Lanes::broadcast(floor);
     std::size_t found = 0;
     for (std::size_t first = begin; first < end; first += 64 * 64) {
         std::uint64_t masks[64], groups = 0;
         for (std::size_t g = 0; g < 64 && first + 64 * g < end; ++g) {
-            masks[g] = reaching(row, first + 64 * g, end, lowest);
+            // The last group ends with the row, and leaves out what the one before has seen.
+            const std::size_t i = first + 64 * g, at = i + 64 <= end ? i : end - 64;
+            masks[g] = reaching(row, at, lowest) >> (i - at);
             groups |= static_cast<std::uint64_t>(masks[g] != 0) << g;
         }
         while (groups != 0) {
@@ -170,6 +183,22 @@ std::size_t collect(const Element* row, std::size_t begin, std::size_t end, type
         }
     }
     return found;
+}
+
+template <class Element>
+std::size_t collect(const Element* row, std::size_t begin, std::size_t end, typename Compared<Element>::Value floor,
+                    std::uint32_t* ids) {
+    if (end >= 64) return collect_groups(row, begin, end, floor, ids);
+    Element copy[64] = {};
+    for (std::size_t i = begin; i < end; ++i) copy[i] = row[i];
+    std::uint32_t columns[64];
+    const std::size_t found = collect_groups(copy, begin, 64, floor, columns);
+    std::size_t n = 0;
+    while (n < found && columns[n] < end) {
+        ids[n] = columns[n];
+        ++n;
+    }
+    return n;
 }
 
 void rank_few(const float* values, std::size_t n, std::uint32_t* places) {

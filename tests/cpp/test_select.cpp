@@ -1,6 +1,7 @@
 #include "core/select.hpp"
 
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "check.hpp"
@@ -78,6 +79,30 @@ CONSE_TEST(bad_values, "select.names the row, the column and the value that is w
         select(INFINITY, Domain::ordered);
         select(-1, Domain::finite);
         select(-0.0f, Domain::weights);
+    });
+}
+
+CONSE_TEST(hidden_values, "select.finds what is wrong behind a zero with a sign, whose bits are the larger") {
+    testing::for_each_target([] {
+        Selector<float> selector;
+        for (const float hidden : {INFINITY, NAN}) {
+            std::vector<float> row(1000, 0.25f);
+            row[5] = -0.0f;
+            row[5 + kSurveyLanes] = hidden;
+            CHECK_THROWS(selector.select(kernels(), row.data(), row.size(), 3, Domain::weights, "p", 0),
+                         std::invalid_argument, "at column 69");
+        }
+    });
+}
+
+CONSE_TEST(beyond_float32, "select.ranks doubles that float32 cannot hold or tell apart") {
+    testing::for_each_target([] {
+        const double largest = std::numeric_limits<double>::max(), smallest = std::numeric_limits<double>::denorm_min();
+        for (const double unit : {largest / 512, -largest / 512, smallest, -smallest, 1 + 0x1p-40, 1e-46, 3e38}) {
+            std::vector<double> row;
+            for (std::size_t i = 0; i < 257; ++i) row.push_back(unit * static_cast<double>(1 + i * 97 % 257));
+            for (const std::size_t k : {1, 10, 40, 64, 100}) check_row(row, k);
+        }
     });
 }
 
