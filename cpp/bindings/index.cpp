@@ -69,7 +69,7 @@ struct Prepared {
 };
 
 Prepared prepare(const Index& index, const std::optional<py::array>& mask) {
-    const bool* allowed = optional_data<bool>(mask, index.info().n_labels, "candidates");
+    const bool* allowed = optional_data<bool>(mask, index.n_labels(), "candidates");
     const ReleaseGil nogil;
     return {index.prepare(reinterpret_cast<const std::uint8_t*>(allowed))};
 }
@@ -105,7 +105,7 @@ RankOptions rank_options(const Index& index, const Options& options, std::size_t
     if (labels == nullptr) return result;
     const LabelRows rows(*labels, n_rows);
     if (labels->dtype().kind() == 'b') {
-        if (rows.width != index.info().n_labels) throw py::type_error("candidates: unexpected array");
+        if (rows.width != index.n_labels()) throw py::type_error("candidates: unexpected array");
         const bool* mask = data_of<const bool>(*labels, rows.size, "candidates", false);
         result.mask = reinterpret_cast<const std::uint8_t*>(mask);
         result.mask_stride = rows.stride;
@@ -127,6 +127,10 @@ void rank(const Index& index, const py::array& probabilities, const std::vector<
     index.rank(rows, top_t, ranking, how, what);
 }
 
+// A row is ranked among so many in some microseconds, a tenth of a millisecond if all must be scored: too little to let
+// another thread in, which takes a twentieth of a call.
+constexpr std::size_t kFewLabels = 1 << 16;
+
 // (scores, indices), or None when the face has to look at the arguments. A single row takes 2 us less this way.
 py::object rank_plain(const Index& index, const py::handle& probabilities, const py::handle& k, const py::handle& top_t,
                       const py::handle& out, const py::handle& n_threads) {
@@ -140,10 +144,10 @@ py::object rank_plain(const Index& index, const py::handle& probabilities, const
     const RankingView ranking{static_cast<float*>(const_cast<void*>(scores.data())),
                               static_cast<std::int64_t*>(const_cast<void*>(indices.data())), *n_best};
     const Execution how = execution(static_cast<int>(std::min<std::size_t>(*most_threads, 1024)));
-    {
-        const ReleaseGil nogil;
-        index.rank(*rows, *n_terms, ranking, how);
-    }
+    std::optional<ReleaseGil> nogil;
+    if (rows->rows > 1 || index.n_labels() > kFewLabels) nogil.emplace();
+    index.rank(*rows, *n_terms, ranking, how);
+    nogil.reset();
     return py::make_tuple(scores, indices);
 }
 
@@ -286,7 +290,7 @@ void bind_index(py::module_& module) {
              })
         .def("label_class", [](const py::object& self) {
             const auto& index = self.cast<const Index&>();
-            py::array_t<std::int32_t> view(static_cast<py::ssize_t>(index.info().n_labels), index.label_class(), self);
+            py::array_t<std::int32_t> view(static_cast<py::ssize_t>(index.n_labels()), index.label_class(), self);
             view.attr("flags").attr("writeable") = false;
             return view;
         });

@@ -1,6 +1,6 @@
 #include "bindings/plain.hpp"
 
-#include <vector>
+#include <array>
 
 namespace conse::bindings {
 namespace {
@@ -21,6 +21,15 @@ std::optional<std::pair<py::array, int>> plain_array(const py::handle& x) {
     const bool native = dtype.byteorder() == '=' || dtype.byteorder() == '|';
     if (!native || (array.flags() & kPlain) != kPlain) return std::nullopt;
     return std::make_pair(std::move(array), dtype.num());
+}
+
+// By NumPy's own call: the constructors of py::array take twice as long.
+py::array new_array(int number, int ndim, const py::ssize_t* shape) {
+    const py::detail::npy_api& api = py::detail::npy_api::get();
+    PyObject* array = api.PyArray_NewFromDescr_(api.PyArray_Type_, api.PyArray_DescrFromType_(number), ndim, shape,
+                                                nullptr, nullptr, 0, nullptr);
+    if (array == nullptr) throw py::error_already_set();
+    return py::reinterpret_steal<py::array>(array);
 }
 
 bool overlap(const py::array& a, const py::array& b) {
@@ -57,9 +66,12 @@ std::optional<std::size_t> plain_count(const py::handle& x) {
 std::optional<std::pair<py::array, py::array>> plain_results(const py::handle& out, const py::handle& x,
                                                              std::size_t k) {
     const auto rows = py::reinterpret_borrow<py::array>(x);
-    std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(k)};
-    if (rows.ndim() == 2) shape.insert(shape.begin(), rows.shape(0));
-    if (out.is_none()) return std::make_pair(py::array_t<float>(shape), py::array_t<std::int64_t>(shape));
+    const auto n_best = static_cast<py::ssize_t>(k);
+    const std::array<py::ssize_t, 2> shape{rows.ndim() == 2 ? rows.shape(0) : n_best, n_best};
+    const int ndim = static_cast<int>(rows.ndim());
+    if (out.is_none()) {
+        return std::make_pair(new_array(kNumFloat32, ndim, shape.data()), new_array(kNumInt64, ndim, shape.data()));
+    }
     if (!PyTuple_CheckExact(out.ptr()) || PyTuple_GET_SIZE(out.ptr()) != 2) return std::nullopt;
     const auto first = plain_array(PyTuple_GET_ITEM(out.ptr(), 0)),
                second = plain_array(PyTuple_GET_ITEM(out.ptr(), 1));

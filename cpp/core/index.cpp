@@ -108,6 +108,10 @@ void Index::embed(const MatrixView& probabilities, std::size_t top_t, float* f, 
     combine_rows(probabilities, top_t, data_->classes, f, execution);
 }
 
+std::size_t Index::n_labels() const {
+    return data_->n_labels;
+}
+
 IndexInfo Index::info() const {
     const IndexData& index = *data_;
     const auto metadata = [&](const char* key) { return index.file.metadata.find(key)->second; };

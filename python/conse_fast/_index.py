@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     TopT = Union[int, None, Sequence[Union[int, None]]]
 
+_new_tuple = tuple.__new__
 _MISSING_CLASSES = ("skip", "refill", "raise")
 
 
@@ -189,10 +190,15 @@ class ConseIndex(IndexExplanations):
             TypeError: A wrong dtype or type.
             ValueError: A wrong shape or value, which is named with its row and column.
         """
-        if candidates is None and exclude is None and seen_penalty == 0 and form == "cosine":
-            found = self._handle.rank_plain(probabilities, k, top_t, out, n_threads)
+        # The usual call of a single row, whose every step counts: neither a property nor Ranking's own constructor.
+        core = self._opened
+        if core is not None and candidates is None and exclude is None and not seen_penalty and form == "cosine":
+            found = core.rank_plain(probabilities, k, top_t, out, n_threads)
             if found is not None:
-                return Ranking(found[0], found[1], self._names.get("label_names"))
+                ranking: Ranking = _new_tuple(Ranking, found)
+                if "label_names" in self._names:
+                    ranking._label_names = self._names["label_names"]
+                return ranking
         rows, single = _arrays.rows(probabilities, "probabilities")
         top_ts, lists = _arrays.term_lists(top_t, self._info["n_classes"])
         what = _candidates.options(self, candidates, exclude, seen_penalty, form, len(rows), single)

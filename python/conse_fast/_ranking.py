@@ -16,9 +16,6 @@ else:
     _Arrays = tuple
 
 
-_new = tuple.__new__
-
-
 class Ranking(_Arrays):
     """Scores and label ids, best first: ``scores, indices = ranking``.
 
@@ -27,11 +24,11 @@ class Ranking(_Arrays):
         indices: int64 label ids of the same shape, ascending among equal scores; -1 where there is none.
     """
 
-    _label_names: Names | None
+    _label_names: Names | None = None
 
     def __new__(cls, scores: Array, indices: Array, label_names: Names | None = None) -> Ranking:
         """A ranking of these arrays; ``label_names`` is what `names` reads from."""
-        self = _new(cls, (scores, indices))
+        self = super().__new__(cls, (scores, indices))
         self._label_names = label_names
         return self
 

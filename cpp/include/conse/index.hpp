@@ -120,6 +120,7 @@ class Index {
     std::vector<std::uint32_t> rows_per_label() const;
 
     IndexInfo info() const;
+    std::size_t n_labels() const;
     /// For calls of so many images: many together score all labels at less cost than one by one.
     Plan plan(std::size_t top_t, std::size_t k, std::size_t n_images = 1024, const CandidateSet& candidates = {}) const;
     const std::int32_t* label_class() const;  // (n_labels)
