@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 #include <utility>
 
 #include <Eigen/Core>
@@ -19,6 +21,104 @@ constexpr std::size_t kSample = 16384;
 constexpr int kIterations = 10;
 
 using Direction = Eigen::VectorXf;
+using Row = Eigen::Map<const Direction>;
+
+Row unit_row(const float* units, std::size_t dimension, std::uint32_t row) {
+    return {units + static_cast<std::size_t>(row) * dimension, static_cast<Eigen::Index>(dimension)};
+}
+
+// Grows the blocks of a tile from its rows by joining pairs of groups, those first whose means are nearest. Halving
+// the tile by two means until blocks are left made searches score 1.05 times as many blocks with 300 dimensions, 1.1
+// times with 50 and 1.15 to 1.25 times among 100,000 copies with noise.
+class Pairing {
+  public:
+    Pairing(const float* units, std::size_t dimension) : units_(units), dimension_(dimension) {}
+
+    // `count` is kBlockRows times a power of two.
+    void gather(std::uint32_t* begin, std::size_t count) {
+        members_.assign(begin, begin + count);
+        products_.resize(count * count);
+        for (std::size_t i = 0; i < count; ++i) {
+            for (std::size_t j = 0; j <= i; ++j) {
+                const float product =
+                    unit_row(units_, dimension_, begin[i]).dot(unit_row(units_, dimension_, begin[j]));
+                products_[i * count + j] = products_[j * count + i] = product;
+            }
+        }
+        for (n_groups_ = count; n_groups_ * kBlockRows > count; n_groups_ /= 2) {
+            find_pairs();
+            join_pairs();
+        }
+        std::copy(members_.begin(), members_.end(), begin);
+    }
+
+  private:
+    using Pair = std::pair<std::size_t, std::size_t>;
+
+    float product(std::size_t i, std::size_t j) const { return products_[i * n_groups_ + j]; }
+    std::size_t nearest_free(std::size_t i) const {
+        std::size_t nearest = i;
+        float least = std::numeric_limits<float>::infinity();
+        for (const std::size_t j : free_) {
+            const float squared_distance = product(i, i) + product(j, j) - 2 * product(i, j);
+            if (j == i || squared_distance >= least) continue;
+            least = squared_distance;
+            nearest = j;
+        }
+        return nearest;
+    }
+
+    // All groups that are each other's nearest, of those that are left then again.
+    void find_pairs() {
+        pairs_.clear();
+        free_.resize(n_groups_);
+        std::iota(free_.begin(), free_.end(), std::size_t{0});
+        nearest_.resize(n_groups_);
+        while (!free_.empty()) {
+            for (const std::size_t i : free_) nearest_[i] = nearest_free(i);
+            left_.clear();
+            for (const std::size_t i : free_) {
+                const std::size_t j = nearest_[i];
+                if (nearest_[j] != i) {
+                    left_.push_back(i);
+                } else if (i < j) {
+                    pairs_.push_back({i, j});
+                }
+            }
+            free_.swap(left_);
+        }
+    }
+
+    // The products of means are means of products; the same both ways round, or groups in a circle might each have the
+    // next one as its nearest.
+    void join_pairs() {
+        const std::size_t size = members_.size() / n_groups_, n_pairs = pairs_.size();
+        std::vector<std::uint32_t> members;
+        std::vector<float> products(n_pairs * n_pairs);
+        for (std::size_t i = 0; i < n_pairs; ++i) {
+            const auto [a, b] = pairs_[i];
+            for (const std::size_t group : {a, b}) {
+                const auto first = members_.begin() + static_cast<std::ptrdiff_t>(group * size);
+                members.insert(members.end(), first, first + static_cast<std::ptrdiff_t>(size));
+            }
+            for (std::size_t j = 0; j <= i; ++j) {
+                const auto [c, d] = pairs_[j];
+                const float mean = (product(a, c) + product(a, d) + product(b, c) + product(b, d)) / 4;
+                products[i * n_pairs + j] = products[j * n_pairs + i] = mean;
+            }
+        }
+        members_.swap(members);
+        products_.swap(products);
+    }
+
+    const float* units_;
+    std::size_t dimension_;
+    std::size_t n_groups_ = 0;
+    std::vector<std::uint32_t> members_;  // group by group, all of one size
+    std::vector<float> products_;         // (n_groups_, n_groups_) of the groups' means
+    std::vector<std::size_t> free_, left_, nearest_;
+    std::vector<Pair> pairs_;
+};
 
 class Splitter {
   public:
@@ -40,9 +140,7 @@ class Splitter {
     }
 
   private:
-    Eigen::Map<const Direction> unit(std::uint32_t row) const {
-        return {units_ + static_cast<std::size_t>(row) * dimension_, static_cast<Eigen::Index>(dimension_)};
-    }
+    Row unit(std::uint32_t row) const { return unit_row(units_, dimension_, row); }
 
     std::uint32_t farthest_from(const std::vector<std::uint32_t>& rows, std::uint32_t from) const {
         std::uint32_t farthest = from;
@@ -84,6 +182,14 @@ std::size_t left_half(std::size_t count) {
     return (units + 1) / 2 * unit;
 }
 
+constexpr std::size_t kTileRows = kBlockRows * kFanOut;
+
+// Whether so many rows, of a tile or its half, quarter and so on, can be gathered by pairs.
+bool pairs_up(std::size_t count) {
+    const std::size_t n_blocks = count / kBlockRows;
+    return count <= kTileRows && count % kBlockRows == 0 && (n_blocks & (n_blocks - 1)) == 0;
+}
+
 }  // namespace
 
 void order_into_blocks(const float* units, std::size_t dimension, std::vector<std::uint32_t>& rows,
@@ -92,18 +198,23 @@ void order_into_blocks(const float* units, std::size_t dimension, std::vector<st
     std::vector<Range> clusters{{0, rows.size()}};
     const double row_microseconds = 0.003 * static_cast<double>(dimension);
     for (double done = 0; !clusters.empty();) {
-        // A level halves the clusters, so about log2(clusters to come) levels are left.
+        // A level halves the clusters until they are tiles.
         const double rows_per_cluster = static_cast<double>(rows.size()) / static_cast<double>(clusters.size());
-        const double next = done + (1 - done) / std::max(1.0, std::log2(rows_per_cluster / kBlockRows));
+        const double next = done + (1 - done) / std::max(1.0, 1 + std::log2(rows_per_cluster / kTileRows));
         const Execution level = stage(execution, done, next);
         done = next;
         std::vector<Range> halves(2 * clusters.size());
         parallel_for({clusters.size(), row_microseconds * rows_per_cluster}, level,
                      [&](std::size_t first, std::size_t last) {
                          Splitter splitter(units, dimension);
+                         Pairing pairing(units, dimension);
                          for (std::size_t i = first; i < last; ++i) {
                              const auto [begin, count] = clusters[i];
                              if (count <= kBlockRows) continue;
+                             if (pairs_up(count)) {
+                                 pairing.gather(rows.data() + begin, count);
+                                 continue;
+                             }
                              const std::size_t left = left_half(count);
                              splitter.split(rows.data() + begin, count, left);
                              halves[2 * i] = {begin, left};

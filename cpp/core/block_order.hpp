@@ -8,8 +8,9 @@
 
 namespace conse {
 
-/// Recursive balanced 2-means: reorders `rows` (row numbers of the unit vectors in `units`, `dimension`
-/// floats each) so that every aligned run of 32, of 32 x 32, ... is a cluster. Deterministic.
+/// Reorders `rows` (row numbers of the unit vectors in `units`, `dimension` floats each) so that every aligned run of
+/// 16, of 32 x 16, ... is a cluster: recursive balanced 2-means down to tiles, in which blocks grow by pairs.
+/// Deterministic.
 void order_into_blocks(const float* units, std::size_t dimension, std::vector<std::uint32_t>& rows,
                        const Execution& execution);
 

@@ -246,10 +246,10 @@ class Ranker {
 void search_rows(const RowQueries& rows, Ranker* const* rankers, std::size_t n_rankers, std::size_t first,
                  Range range) {
     const KernelTable& table = kernels();
-    thread_local std::vector<std::array<Query, kInterleaved>> queries;
+    thread_local std::vector<Query> queries;  // (rankers, kInterleaved)
     thread_local std::vector<std::size_t> top_t, searching;
     thread_local std::vector<Query*> of_row;
-    queries.resize(std::max(queries.size(), n_rankers));
+    queries.resize(std::max(queries.size(), n_rankers * kInterleaved));
     for (std::size_t begin = range.begin; begin < range.end; begin += kInterleaved) {
         const std::size_t count = std::min(kInterleaved, range.end - begin);
         top_t.clear();
@@ -262,10 +262,10 @@ void search_rows(const RowQueries& rows, Ranker* const* rankers, std::size_t n_r
         if (searching.empty()) return;
         for (std::size_t row = 0; row < count; ++row) {
             of_row.clear();
-            for (const std::size_t i : searching) of_row.push_back(&queries[i][row]);
+            for (const std::size_t i : searching) of_row.push_back(&queries[i * kInterleaved + row]);
             rows.fill(table, first + begin + row, {top_t.data(), top_t.size()}, of_row.data());
         }
-        for (const std::size_t i : searching) rankers[i]->search(begin, count, queries[i].data());
+        for (const std::size_t i : searching) rankers[i]->search(begin, count, &queries[i * kInterleaved]);
     }
 }
 
