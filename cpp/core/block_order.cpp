@@ -40,9 +40,8 @@ class Pairing {
         products_.resize(count * count);
         for (std::size_t i = 0; i < count; ++i) {
             for (std::size_t j = 0; j <= i; ++j) {
-                const float product =
-                    unit_row(units_, dimension_, begin[i]).dot(unit_row(units_, dimension_, begin[j]));
-                products_[i * count + j] = products_[j * count + i] = product;
+                const Row a = unit_row(units_, dimension_, begin[i]), b = unit_row(units_, dimension_, begin[j]);
+                products_[i * count + j] = products_[j * count + i] = a.dot(b);
             }
         }
         for (n_groups_ = count; n_groups_ * kBlockRows > count; n_groups_ /= 2) {
@@ -56,6 +55,7 @@ class Pairing {
     using Pair = std::pair<std::size_t, std::size_t>;
 
     float product(std::size_t i, std::size_t j) const { return products_[i * n_groups_ + j]; }
+
     std::size_t nearest_free(std::size_t i) const {
         std::size_t nearest = i;
         float least = std::numeric_limits<float>::infinity();
