@@ -120,20 +120,33 @@ void combine_many(const float* weights, const std::uint32_t* rows, std::size_t n
     for (d = dimension; d % 16 != 0; ++d) f[d] = 0;
 }
 
-// kQueries from q on, all dimensions, kTiles x 16 at a time. The last ones end with the row: some are computed again,
-// to the same bits.
+// kQueries from q on, kTiles x 16 dimensions from d on.
+template <int kTiles, int kQueries>
+void combine_tiles(const AllShares& shares, std::size_t q, const float* embeddings, std::size_t dimension,
+                   std::size_t d, float* sums, std::size_t sums_stride) {
+    const float* tiles[kTiles];
+    for (std::size_t t = 0; t < kTiles; ++t) tiles[t] = embeddings + d + t * kDenseLanes;
+    Block<kTiles, kQueries, RowColumns> block(shares.data + q * shares.stride, shares.stride, tiles, {dimension},
+                                              shares.n_classes);
+    block.score();
+    for (int i = 0; i < kQueries; ++i) block.store(i, sums + (q + static_cast<std::size_t>(i)) * sums_stride + d);
+}
+
+// All dimensions. The last ones end with the row: some are computed again, to the same bits, but no more than 15 where
+// one tile is left (50 dimensions: 64 instead of 96), which has chains enough for several queries only.
 template <int kTiles, int kQueries>
 void combine_dimensions(const AllShares& shares, std::size_t q, const float* embeddings, std::size_t dimension,
                         float* sums, std::size_t sums_stride) {
     constexpr std::size_t kStep = kTiles * kDenseLanes;
-    for (std::size_t next = 0; next < dimension; next += kStep) {
-        const std::size_t d = next + kStep <= dimension ? next : dimension - kStep;
-        const float* tiles[kTiles];
-        for (std::size_t t = 0; t < kTiles; ++t) tiles[t] = embeddings + d + t * kDenseLanes;
-        Block<kTiles, kQueries, RowColumns> block(shares.data + q * shares.stride, shares.stride, tiles, {dimension},
-                                                  shares.n_classes);
-        block.score();
-        for (int i = 0; i < kQueries; ++i) block.store(i, sums + (q + static_cast<std::size_t>(i)) * sums_stride + d);
+    std::size_t d = 0;
+    for (; d + kStep <= dimension; d += kStep) {
+        combine_tiles<kTiles, kQueries>(shares, q, embeddings, dimension, d, sums, sums_stride);
+    }
+    if (d == dimension) return;
+    if (kQueries > 1 && d + kDenseLanes >= dimension) {
+        combine_tiles<1, kQueries>(shares, q, embeddings, dimension, dimension - kDenseLanes, sums, sums_stride);
+    } else {
+        combine_tiles<kTiles, kQueries>(shares, q, embeddings, dimension, dimension - kStep, sums, sums_stride);
     }
 }
 

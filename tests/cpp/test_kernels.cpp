@@ -264,7 +264,7 @@ CONSE_TEST(every_class, "kernels.combine_all equals float64 up to float32 runs, 
     constexpr std::size_t kClasses = 1100, kStride = kClasses + 3, kMost = 11;
     auto shares = testing::random_floats(kMost * kStride, 6);
     for (float& share : shares) share = std::abs(share);
-    for (const std::size_t dimension : {16, 17, 47, 48, 50, 127, 128, 300}) {
+    for (const std::size_t dimension : {16, 17, 47, 48, 50, 64, 65, 127, 128, 300}) {
         const auto embeddings = testing::exactly(testing::random_floats(kClasses * dimension, 5));
         std::vector<float> bits;
         testing::for_each_target([&] {
