@@ -127,9 +127,9 @@ void rank(const Index& index, const py::array& probabilities, const std::vector<
     index.rank(rows, top_t, ranking, how, what);
 }
 
-// A row is ranked among so many in some microseconds, a tenth of a millisecond if all must be scored: too little to let
-// another thread in, which takes a twentieth of a call, and more where one waits: four threads that rank rows took 6.0
-// us a call together instead of 2.4.
+// A row is ranked among so many in some microseconds, some hundred if all must be scored or are asked for: too little
+// to let another thread in, which takes a twentieth of a call, and more where one waits: four threads that rank rows
+// took 6.0 us a call together instead of 2.4.
 constexpr std::size_t kFewLabels = 1 << 16;
 
 // (scores, indices), or None when the face has to look at the arguments. A single row takes 2 us less this way.

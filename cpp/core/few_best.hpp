@@ -1,7 +1,6 @@
 // Keeps the best (value, id) pairs while these are few, ordered by (value descending, id ascending).
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -36,14 +35,10 @@ class FewBest {
 
     /// Best first, and -infinity and -1 in the places that stay empty.
     void write_to(float* values, std::int64_t* ids, std::size_t n) const {
-        for (std::size_t i = 0; i < std::min(n, k_); ++i) {
-            const Entry<float> entry = entry_of(keys_[i]);
+        for (std::size_t i = 0; i < n; ++i) {
+            const Entry<float> entry = entry_of(i < k_ ? keys_[i] : 0);
             values[i] = entry.value;
             ids[i] = entry.id;
-        }
-        for (std::size_t i = k_; i < n; ++i) {
-            values[i] = -std::numeric_limits<float>::infinity();
-            ids[i] = -1;
         }
     }
 

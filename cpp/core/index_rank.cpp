@@ -31,8 +31,6 @@ constexpr std::size_t kTrials = 16;
 // Rows whose hard ones wait for each other, to be scored together; their directions are what the memory goes to.
 constexpr std::size_t kRowsAtOnce = 8192;
 
-const std::vector<Entry<float>> kNoLabels;
-
 // The blocks of an index against many queries.
 class BlockRanker : public BatchRanker {
   public:
@@ -173,9 +171,7 @@ class Ranker {
     }
 
     void combine(Query* queries, std::size_t count) const {
-        for (std::size_t i = 0; i < count; i += Query::kAtOnce) {
-            Query::combine(kernels_, index_.classes, queries + i, std::min(Query::kAtOnce, count - i));
-        }
+        Query::combine(kernels_, index_.classes, queries, count);
         for (std::size_t i = 0; i < count; ++i) queries[i].use_dot(candidates_.dot());
     }
 
@@ -184,7 +180,7 @@ class Ranker {
         if (found) {
             search.write_to(ranking_, row);
         } else {
-            write_ranking(kNoLabels, row, ranking_);
+            write_ranking({}, row, ranking_);
         }
     }
 

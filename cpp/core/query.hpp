@@ -52,7 +52,7 @@ class Query {
     void set_all_weights(const KernelTable& kernels, const std::vector<Entry<Value>>& first, const Element* row,
                          std::size_t n);
 
-    /// f = sum_t shares[t] * s_t and its length, for `count` queries, kAtOnce at most, of the same T.
+    /// f = sum_t shares[t] * s_t and its length, for `count` queries of the same T.
     static void combine(const KernelTable& kernels, const ClassEmbeddings& classes, Query* queries, std::size_t count);
     static constexpr std::size_t kAtOnce = 8;  // those that the widest kernel multiplies at once
 

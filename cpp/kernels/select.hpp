@@ -40,7 +40,7 @@ Value infinity() {
 }
 
 // The k-th largest of 16 kParts values: the largest that k of them are not below. Counted in lanes: of a mask for each
-// value the bits had to be counted, one mask at a time, in three times the time.
+// value the bits had to be counted, one mask at a time, in 2.7 times the time.
 template <int kParts>
 float kth_largest(const F32* values, std::size_t k) {
     float each[16 * kParts];

@@ -12,7 +12,7 @@ from conse_fast import _arrays, _candidates, _core, _paths
 from conse_fast._explanations import IndexExplanations
 from conse_fast._index_labels import encode_label_sets
 from conse_fast._names import encode
-from conse_fast._ranking import BestSeenAndUnseen, Ranking
+from conse_fast._ranking import BestSeenAndUnseen, Ranking, new_tuple
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     TopT = Union[int, None, Sequence[Union[int, None]]]
 
-_new_tuple = tuple.__new__
 _MISSING_CLASSES = ("skip", "refill", "raise")
 
 
@@ -195,7 +194,7 @@ class ConseIndex(IndexExplanations):
         if core is not None and candidates is None and exclude is None and not seen_penalty and form == "cosine":
             found = core.rank_plain(probabilities, k, top_t, out, n_threads)
             if found is not None:
-                ranking: Ranking = _new_tuple(Ranking, found)
+                ranking: Ranking = new_tuple(Ranking, found)
                 if "label_names" in self._names:
                     ranking._label_names = self._names["label_names"]
                 return ranking
