@@ -16,6 +16,13 @@ inline float smallest_weight(const IndexData& index) {
     return std::ldexp(0x1p-115f, -std::ilogb(index.maxima_step));
 }
 
+/// Combines queries as far as make_scorable() and a search need it.
+inline void combine_for(const KernelTable& kernels, const IndexData& index, Arithmetic arithmetic, Query* queries,
+                        std::size_t count) {
+    const auto combine = arithmetic == Arithmetic::table ? Query::find_lengths : Query::combine;
+    combine(kernels, index.classes, queries, count);
+}
+
 /// Makes of a combined query with a direction what score_rows() reads.
 inline void make_scorable(const IndexData& index, Arithmetic arithmetic, Query& query) {
     query.make_weights(smallest_weight(index));

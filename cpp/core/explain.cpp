@@ -46,7 +46,7 @@ class Explainer {
         for (std::size_t begin = rows.begin; begin < rows.end; begin += Query::kAtOnce) {
             const std::size_t count = std::min(Query::kAtOnce, rows.end - begin);
             for (std::size_t i = 0; i < count; ++i) keep(begin + i, queries[i]);
-            Query::combine(kernels_, index_.classes, queries.data(), count);
+            combine_for(kernels_, index_, arithmetic_, queries.data(), count);
             for (std::size_t i = 0; i < count; ++i) {
                 queries[i].use_dot(dot_);
                 if (queries[i].has_direction()) make_scorable(index_, arithmetic_, queries[i]);

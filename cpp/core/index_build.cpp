@@ -7,6 +7,7 @@
 
 #include "core/arguments.hpp"
 #include "core/block_order.hpp"
+#include "core/class_products.hpp"
 #include "core/index_sample.hpp"
 #include "core/label_sets.hpp"
 #include "core/maxima.hpp"
@@ -108,6 +109,12 @@ class Builder {
     }
     bool is_seen(std::size_t row) const { return label_class_[label_of(row)] >= 0; }
 
+    ClassEmbeddings class_embeddings() const { return {classes_.data.data(), n_classes(), dimension(), nullptr}; }
+    // Of unit rows, where scores come from the table.
+    bool has_products() const {
+        return !options_.compact && options_.normalize_classes && products_pay(n_classes(), dimension());
+    }
+
     void require_vectors() const {
         const auto n_missing = std::count(classes_.lengths.begin(), classes_.lengths.end(), 0.0);
         if (n_missing == 0) return;
@@ -155,6 +162,7 @@ class Builder {
         plan.add_tensor("class_embeddings", "F32", {n_classes(), dimension()});
         plan.add_tensor("class_lengths", "F64", {n_classes()});
         if (!options_.compact) plan.add_tensor("table", "F32", {n_classes(), lines_per_class(n_blocks), kBlockRows});
+        if (has_products()) plan.add_tensor("class_products", "F32", {ClassEmbeddings::n_products(n_classes())});
         const std::vector<std::size_t> sizes = level_sizes(n_blocks);
         for (std::size_t level = 1; level < sizes.size(); ++level) {
             plan.add_tensor(maxima_name(level), "I16", {n_classes(), lines_per_class(sizes[level]), kFanOut});
@@ -212,6 +220,9 @@ class Builder {
             std::copy(label_sets_.offsets.begin(), label_sets_.offsets.end(),
                       tensor<std::int64_t>("label_sets.offsets"));
         }
+        if (has_products()) {
+            fill_class_products(class_embeddings(), tensor<float>("class_products"), stage(execution_, 0.3, 0.31));
+        }
         const std::vector<std::size_t> sizes = level_sizes(slots_.size() / kBlockRows);
         fill_blocks(sizes);
         for (std::size_t level = 2; level < sizes.size(); ++level) {
@@ -232,9 +243,9 @@ class Builder {
         float* table = options_.compact ? nullptr : tensor<float>("table");
         const bool has_maxima = sizes.size() > 1;
         const double step = std::ldexp(1.0, maxima_exponent_);
-        const ClassMatrix classes = class_matrix({classes_.data.data(), n_classes(), dimension(), nullptr});
+        const ClassMatrix classes = class_matrix(class_embeddings());
         const Work work{n_blocks, 0.0025 * static_cast<double>(n_classes() * dimension())};
-        parallel_for(work, stage(execution_, 0.3, 0.97), [&](std::size_t begin, std::size_t end) {
+        parallel_for(work, stage(execution_, 0.31, 0.97), [&](std::size_t begin, std::size_t end) {
             std::vector<double> scratch;
             std::vector<float> scores(n_classes() * kBlockRows);
             for (std::size_t block = begin; block < end; ++block) {

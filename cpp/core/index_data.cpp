@@ -197,6 +197,10 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     index->repeated_labels = contents.flag("repeated_labels");
     index->classes = {contents.data<float>("class_embeddings", "F32", {n_classes, dimension}), n_classes, dimension,
                       index->normalize_classes ? nullptr : index->class_lengths};
+    if (contents.find("class_products") != nullptr) {
+        index->classes.products =
+            contents.data<float>("class_products", "F32", {ClassEmbeddings::n_products(n_classes)});
+    }
     index->refill = contents.refill();
     for (std::size_t c = 0; index->refill && c < n_classes; ++c) {
         if (index->class_lengths[c] == 0) index->refilled.push_back(static_cast<std::uint32_t>(c));

@@ -8,6 +8,7 @@
 
 #include "core/arguments.hpp"
 #include "core/batches.hpp"
+#include "core/block_scores.hpp"
 #include "core/call_candidates.hpp"
 #include "core/dispatch.hpp"
 #include "core/filter.hpp"
@@ -171,7 +172,7 @@ class Ranker {
     }
 
     void combine(Query* queries, std::size_t count) const {
-        Query::combine(kernels_, index_.classes, queries, count);
+        combine_for(kernels_, index_, plan_.arithmetic, queries, count);
         for (std::size_t i = 0; i < count; ++i) queries[i].use_dot(candidates_.dot());
     }
 

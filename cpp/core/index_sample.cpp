@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "core/dispatch.hpp"
+#include "core/block_scores.hpp"
 #include "core/index_search.hpp"
 #include "core/parallel.hpp"
 #include "core/plan.hpp"
@@ -43,7 +44,7 @@ std::string sample_scored_fraction(const IndexData& index, const Execution& exec
         Search search;
         for (std::size_t i = begin; i < end; ++i) {
             query.set_weights(made_up_image(index.classes, i * index.classes.n_classes / n_images));
-            Query::combine(table, index.classes, &query, 1);
+            combine_for(table, index, arithmetic, &query, 1);
             if (!query.has_direction()) continue;
             search.begin(table, index, {}, arithmetic, query, kBest, index.n_blocks);
             while (search.choose()) search.visit();

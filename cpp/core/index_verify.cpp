@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "conse/error.hpp"
+#include "core/class_products.hpp"
 #include "core/maxima.hpp"
 #include "core/message.hpp"
 #include "core/parallel.hpp"
@@ -33,6 +34,7 @@ class Verifier {
         check_texts("label_set_names", index_.label_set_names);
         check_label_sets();
         check_classes();
+        check_class_products();
         check_blocks();
         for (std::size_t level = 2; level < index_.levels.size(); ++level) check_level(level);
     }
@@ -141,6 +143,19 @@ class Verifier {
         check_finite("class_embeddings", index_.classes.data, n_classes * dimension);
         for (std::size_t c = 0; c < n_classes; ++c) {
             check_length("class", c, length_of(index_.classes.data + c * dimension, 1), index_.class_lengths[c]);
+        }
+    }
+
+    void check_class_products() const {
+        const ClassEmbeddings& classes = index_.classes;
+        if (classes.products == nullptr) return;
+        if (!index_.normalize_classes) fail("it holds class_products of classes that have their own lengths");
+        std::vector<float> products(ClassEmbeddings::n_products(classes.n_classes));
+        fill_class_products(classes, products.data(), execution_);
+        for (std::size_t i = 0; i < products.size(); ++i) {
+            if (std::abs(classes.products[i] - products[i]) <= kOtherMachine) continue;
+            fail("class_products says ", classes.products[i], " at element ", i, ", where the product is ",
+                 products[i]);
         }
     }
 

@@ -115,10 +115,11 @@ void score_pairs(const IndexData& index, const MatrixView& probabilities, std::s
                     query_microseconds(index.classes.n_classes, n_terms, index.classes.dimension) + 0.1 * per_row};
     parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {
         thread_local Query query;
-        RowScorer scorer(table, index, choose_arithmetic(index, top_t), penalty);
+        const Arithmetic arithmetic = choose_arithmetic(index, top_t);
+        RowScorer scorer(table, index, arithmetic, penalty);
         for (std::size_t i = begin; i < end; ++i) {
             rows->fill(table, sorted.rows[i], top_t, query);
-            Query::combine(table, index.classes, &query, 1);
+            combine_for(table, index, arithmetic, &query, 1);
             query.use_dot(options.dot);
             if (!query.has_direction()) continue;
             scorer.score(query, pairs, sorted.pairs.data() + sorted.offsets[i],
