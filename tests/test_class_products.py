@@ -65,7 +65,7 @@ def test_they_hold_the_products_of_all_pairs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "there, dimension, options",
+    ("there", "dimension", "options"),
     [
         (True, DIMENSION, {}),
         (False, DIMENSION - 1, {}),
