@@ -25,6 +25,7 @@ SUITES = (
     "explain",
     "image",
     "index",
+    "index_search",
     "kernels",
     "limits",
     "parallel",

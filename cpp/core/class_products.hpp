@@ -9,8 +9,8 @@
 
 namespace conse {
 
-/// Up to so many classes, 34 MB of products. Beyond that the lines that one image needs are seldom in a cache, and
-/// reading the class embeddings takes no longer.
+/// Up to so many classes: 34 MB of products. (With as many, and ten of them that are unlike each other, a query still
+/// takes 0.95 of the time; a file should not double for it.)
 inline constexpr std::size_t kMostClassesWithProducts = 4096;
 
 /// Whether an index with a table holds the products of its classes: where they pay for ten kept ones.

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
-#include "core/dispatch.hpp"
 #include "core/block_scores.hpp"
+#include "core/dispatch.hpp"
 #include "core/index_search.hpp"
 #include "core/parallel.hpp"
 #include "core/plan.hpp"

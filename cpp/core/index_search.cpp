@@ -1,6 +1,7 @@
 #include "core/index_search.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -9,6 +10,12 @@
 
 namespace conse {
 namespace {
+
+// When a search first asks whether it pays, and again whenever it has scored twice as many blocks; later where many
+// labels are looked for, or the k-th of those found so far would say little (at k / 4 blocks a batch of eight with k =
+// 100 took 1.3 times as long as at k / 2). Of real photos one in fourteen gets so far (k = 10, 50 dimensions).
+constexpr std::size_t kFirstCheck = 32;
+constexpr std::size_t kMostLevels = 8;  // 32 to this power are more than 31 bits of blocks
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
@@ -163,6 +170,7 @@ void Search::begin(const KernelTable& kernels, const IndexData& index, const All
                    Query& query, std::size_t k, std::size_t most_blocks) {
     prepare(kernels, index, allowed, arithmetic, query, k);
     most_blocks_ = most_blocks;
+    next_check_ = std::min(std::max(kFirstCheck, k / 2), most_blocks);
     open_tiles_.clear();
     tournament_.clear();
     const auto top = static_cast<std::uint32_t>(index.levels.size() - 1);
@@ -175,6 +183,34 @@ void Search::begin(const KernelTable& kernels, const IndexData& index, const All
     }
 }
 
+// How many blocks will have been scored in the end, if what is not open yet leads to as much as what is: after 32 of
+// them 1.0 to 1.4 times as many as it comes to (50 dimensions, 90 % of the real photos that get so far; the others
+// more).
+double Search::expected_blocks() const {
+    std::array<std::size_t, kMostLevels> done{}, waiting{};  // nodes of each level that have been visited, or may be
+    done[0] = blocks_scored_;
+    for (const OpenTile& tile : open_tiles_) {
+        ++done[tile.node.level];
+        for (const float bound : tile.bounds)
+            waiting[tile.node.level - 1] += bound >= lowest_bound_ && bound != kNothing;
+    }
+    double expected = static_cast<double>(done[0] + waiting[0]), blocks_of_one = 1;
+    for (std::size_t level = 1; level < index_->levels.size(); ++level) {
+        const auto below = static_cast<double>(done[level - 1] + waiting[level - 1]);
+        blocks_of_one *= done[level] > 0 ? below / static_cast<double>(done[level]) : static_cast<double>(kFanOut);
+        expected += blocks_of_one * static_cast<double>(waiting[level]);
+    }
+    return expected;
+}
+
+// Nothing is expected before there are k labels, when nothing can be left out.
+bool Search::is_worth_it() {
+    next_check_ = std::min(2 * blocks_scored_, most_blocks_);
+    const bool known = floor_ > kNothing;
+    gave_up_ = blocks_scored_ >= most_blocks_ || (known && expected_blocks() > static_cast<double>(most_blocks_));
+    return !gave_up_;
+}
+
 bool Search::choose() {
     if (mask_ != 0) take_scores();
     if (open_tiles_.empty()) return false;
@@ -183,8 +219,7 @@ bool Search::choose() {
     // The highest bound of all that is left. Not "<": a bound that is not a number, which only a damaged file can bring
     // about, must not be followed.
     if (!(bound >= lowest_bound_) || bound == kNothing) return false;
-    gave_up_ = blocks_scored_ >= most_blocks_;
-    if (gave_up_) return false;
+    if (blocks_scored_ >= next_check_ && !is_worth_it()) return false;
     OpenTile& tile = open_tiles_[current_];
     next_ = tile.child(tile.best);
     tile.bounds[tile.best] = kNothing;

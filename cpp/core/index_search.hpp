@@ -68,6 +68,8 @@ class Search {
     void take_block(std::size_t block);
     void prefetch(Node node) const;
     void find_lowest_bound();
+    double expected_blocks() const;
+    bool is_worth_it();
 
     const KernelTable* kernels_ = nullptr;
     const IndexData* index_ = nullptr;
@@ -85,7 +87,7 @@ class Search {
     alignas(64) float scores_[kBlockRows] = {};
     float floor_ = 0, lowest_bound_ = 0;
     float slack_ = 0;
-    std::size_t blocks_scored_ = 0, most_blocks_ = 0;
+    std::size_t blocks_scored_ = 0, most_blocks_ = 0, next_check_ = 0;
     bool gave_up_ = false;
 };
 

@@ -70,8 +70,8 @@ class Query {
 
     /// f = sum_t shares[t] * s_t and its length, for `count` queries of the same T.
     static void combine(const KernelTable& kernels, const ClassEmbeddings& classes, Query* queries, std::size_t count);
-    /// The length of f alone, for `count` queries, where nothing else of it is asked for: where the index and T allow it
-    /// from the products of the classes, else with f.
+    /// The length of f alone, for `count` queries, where nothing else of it is asked for: where the index and T allow
+    /// it from the products of the classes, else with f.
     static void find_lengths(const KernelTable& kernels, const ClassEmbeddings& classes, Query* queries,
                              std::size_t count);
     static constexpr std::size_t kAtOnce = 8;  // those that the widest kernel multiplies at once

@@ -1,0 +1,91 @@
+#include "core/index_search.hpp"
+
+#include <vector>
+
+#include "check.hpp"
+#include "core/block_scores.hpp"
+#include "core/dispatch.hpp"
+#include "core/index_build.hpp"
+#include "targets.hpp"
+
+namespace conse {
+namespace {
+
+constexpr std::size_t kClasses = 40, kDimension = 32, kLabels = 6400, kBlocks = kLabels / kBlockRows, kMost = 100;
+
+std::vector<float> random_classes() {
+    return testing::random_floats(kClasses * kDimension, 1);
+}
+
+// Alike in nothing.
+std::vector<float> random_labels() {
+    return testing::random_floats(kLabels * kDimension, 2);
+}
+
+// The first `n` labels are close to class 0.
+std::vector<float> labels_near_a_class(std::size_t n) {
+    const std::vector<float> classes = random_classes();
+    std::vector<float> labels = random_labels();
+    for (std::size_t i = 0; i < n * kDimension; ++i) labels[i] = classes[i % kDimension] + 0.05f * labels[i];
+    return labels;
+}
+
+struct Outcome {
+    bool gave_up;
+    std::size_t blocks_scored;
+};
+
+// For an image that is any of the first `n_terms` classes.
+Outcome search(const std::vector<float>& labels, std::size_t n_terms, bool compact, std::size_t k,
+               std::size_t most_blocks) {
+    const std::vector<float> classes = random_classes();
+    BuildInput input;
+    input.class_embeddings = matrix_view(classes.data(), kClasses, kDimension);
+    input.label_embeddings = matrix_view(labels.data(), kLabels, kDimension);
+    const auto index = build_index(input, {true, compact, ""}, {});
+    const Arithmetic arithmetic = choose_arithmetic(*index, n_terms);
+    Query query;
+    std::vector<Entry<float>> kept;
+    for (std::size_t t = 0; t < n_terms; ++t) kept.push_back({1.0f, static_cast<std::int32_t>(t)});
+    query.set_weights(kept);
+    combine_for(kernels(), *index, arithmetic, &query, 1);
+    Search search;
+    search.begin(kernels(), *index, {}, arithmetic, query, k, most_blocks);
+    while (search.choose()) search.visit();
+    return {search.gave_up(), search.blocks_scored()};
+}
+
+CONSE_TEST(gives_up, "index_search.a search that expects to score more than it may gives up early") {
+    testing::for_each_target([] {
+        for (const bool compact : {false, true}) {
+            const Outcome outcome = search(random_labels(), 5, compact, 10, kMost);
+            CHECK(outcome.gave_up);
+            CHECK(outcome.blocks_scored == 32);
+        }
+    });
+}
+
+CONSE_TEST(goes_on, "index_search.a search that has many blocks left, but few enough, goes on to the end") {
+    testing::for_each_target([] {
+        for (const bool compact : {false, true}) {
+            for (const std::size_t k : {10, 200}) {
+                const Outcome outcome = search(labels_near_a_class(960), 1, compact, k, kMost);
+                CHECK(!outcome.gave_up);
+                CHECK(outcome.blocks_scored < kMost);
+            }
+        }
+    });
+}
+
+CONSE_TEST(ends, "index_search.a search that may score everything never gives up") {
+    testing::for_each_target([] {
+        for (const std::size_t k : {1, 10, 640, 6400}) {
+            const Outcome outcome = search(random_labels(), 10, true, k, kBlocks + 1);
+            CHECK(!outcome.gave_up);
+            CHECK(outcome.blocks_scored <= kBlocks);
+        }
+    });
+}
+
+}  // namespace
+}  // namespace conse
