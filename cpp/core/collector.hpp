@@ -49,13 +49,18 @@ class Collector {
 
     /// To be called after some pushes.
     void settle_when_due() {
-        if (k_ > kFew && entries_.size() >= next_settling_) settle();
+        if (k_ > kFew && entries_.size() >= next_settling_) cut();
+    }
+
+    /// Brings floor() up to what has been pushed.
+    void settle() {
+        if (k_ > kFew) cut();
     }
 
     /// The k best (or fewer), best first.
     const std::vector<Entry<Value>>& finish() {
         if (k_ > kFew) {
-            settle();
+            cut();
             buckets_.sort(entries_);
         }
         return entries_;
@@ -85,7 +90,7 @@ class Collector {
         }
     }
 
-    void settle() {
+    void cut() {
         if (repeated_ids_) keep_best_of_each_id();
         if (entries_.size() >= k_) {
             floor_ = buckets_.cut(entries_, k_);

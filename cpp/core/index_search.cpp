@@ -12,8 +12,8 @@ namespace conse {
 namespace {
 
 // When a search first asks whether it pays, and again whenever it has scored twice as many blocks; later where many
-// labels are looked for, or the k-th of those found so far would say little (at k / 4 blocks a batch of eight with k =
-// 100 took 1.3 times as long as at k / 2). Of real photos one in fourteen gets so far (k = 10, 50 dimensions).
+// labels are looked for, or the k-th of those found so far would say little (at k / 8 blocks photos with k = 300
+// took 1.2 to 1.5 times as long as at k / 4). Of real photos one in fourteen gets so far (k = 10, 50 dimensions).
 constexpr std::size_t kFirstCheck = 32;
 constexpr std::size_t kMostLevels = 8;  // 32 to this power are more than 31 bits of blocks
 
@@ -170,7 +170,7 @@ void Search::begin(const KernelTable& kernels, const IndexData& index, const All
                    Query& query, std::size_t k, std::size_t most_blocks) {
     prepare(kernels, index, allowed, arithmetic, query, k);
     most_blocks_ = most_blocks;
-    next_check_ = std::min(std::max(kFirstCheck, k / 2), most_blocks);
+    next_check_ = std::min(std::max(kFirstCheck, k / 4), most_blocks);
     open_tiles_.clear();
     tournament_.clear();
     const auto top = static_cast<std::uint32_t>(index.levels.size() - 1);
@@ -206,6 +206,8 @@ double Search::expected_blocks() const {
 // Nothing is expected before there are k labels, when nothing can be left out.
 bool Search::is_worth_it() {
     next_check_ = std::min(2 * blocks_scored_, most_blocks_);
+    if (!few_) best_.settle();
+    find_lowest_bound();
     const bool known = floor_ > kNothing;
     gave_up_ = blocks_scored_ >= most_blocks_ || (known && expected_blocks() > static_cast<double>(most_blocks_));
     return !gave_up_;
