@@ -22,9 +22,11 @@
 namespace conse {
 namespace {
 
-// Searches that a thread advances in turn, so that each finds in the cache what it asked for a round ago. 12, 24 and 32
-// took as long, 8 took 1.01 times as long with 300 dimensions and 1.03 times with 50.
-constexpr std::size_t kInterleaved = 16;
+// Searches that a thread advances in turn, so that each finds in the cache what it asked for a round ago, and rows of
+// which a range holds as many. With ten classes two threads take 0.95 (300 dimensions) and 0.98 (50) of the time that
+// they take with 8; 16 lie between, 64 gain nothing. With 30 classes or more, whose lines push each other out, they
+// take up to 1.1 times as long.
+constexpr std::size_t kInterleaved = 32, kFewInterleaved = Query::kAtOnce, kFewTerms = 16;
 
 // After so many searches, when most of them gave up, the other rows are not tried.
 constexpr std::size_t kTrials = 16;
@@ -247,17 +249,17 @@ class Ranker {
     std::atomic<std::int64_t> spare_blocks_;
 };
 
-// Searches for rows [begin, end) of a stretch that begins at `first`, with every T that searches. A row is selected
-// from once, and what its searches read in common is still in the cache.
-void search_rows(const RowQueries& rows, Ranker* const* rankers, std::size_t n_rankers, std::size_t first,
-                 Range range) {
+// Searches for rows [begin, end) of a stretch that begins at `first`, `at_once` at a time, with every T that searches.
+// A row is selected from once, and what its searches read in common is still in the cache.
+void search_rows(const RowQueries& rows, Ranker* const* rankers, std::size_t n_rankers, std::size_t first, Range range,
+                 std::size_t at_once) {
     const KernelTable& table = kernels();
     thread_local std::vector<Query> queries;  // (rankers, kInterleaved)
     thread_local std::vector<std::size_t> top_t, searching;
     thread_local std::vector<Query*> of_row;
     queries.resize(std::max(queries.size(), n_rankers * kInterleaved));
-    for (std::size_t begin = range.begin; begin < range.end; begin += kInterleaved) {
-        const std::size_t count = std::min(kInterleaved, range.end - begin);
+    for (std::size_t begin = range.begin; begin < range.end; begin += at_once) {
+        const std::size_t count = std::min(at_once, range.end - begin);
         top_t.clear();
         searching.clear();
         for (std::size_t i = 0; i < n_rankers; ++i) {
@@ -279,16 +281,19 @@ void rank_with(const RowQueries& rows, Ranker* const* rankers, std::size_t n_ran
     const std::size_t n_rows = rows.n_rows();
     const auto share = [&](std::size_t row) { return static_cast<double>(row) / static_cast<double>(n_rows); };
     double microseconds = 0;
+    std::size_t at_once = kInterleaved;
     for (std::size_t i = 0; i < n_rankers; ++i) {
-        if (rankers[i]->searches()) microseconds += rankers[i]->row_microseconds();
+        if (!rankers[i]->searches()) continue;
+        microseconds += rankers[i]->row_microseconds();
+        if (rankers[i]->top_t() > kFewTerms) at_once = kFewInterleaved;
     }
     for (std::size_t first = 0; first < n_rows; first += kRowsAtOnce) {
         const std::size_t count = std::min(kRowsAtOnce, n_rows - first);
         const Execution of_stretch = stage(execution, share(first), share(first + count));
         for (std::size_t i = 0; i < n_rankers; ++i) rankers[i]->start(first, count);
         if (microseconds > 0) {
-            parallel_for({count, microseconds, Query::kAtOnce}, of_stretch, [&](std::size_t begin, std::size_t end) {
-                search_rows(rows, rankers, n_rankers, first, {begin, end});
+            parallel_for({count, microseconds, at_once}, of_stretch, [&](std::size_t begin, std::size_t end) {
+                search_rows(rows, rankers, n_rankers, first, {begin, end}, at_once);
             });
         }
         for (std::size_t i = 0; i < n_rankers; ++i) rankers[i]->score_rest(of_stretch);
