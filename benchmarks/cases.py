@@ -9,6 +9,7 @@ import problem
 from peers import CATALOGUE, OURS
 
 BATCHES = (1, 32, 1024, 4096)
+FEW = 4  # where one image that gives up is dear
 SIZES = (1, 10, 100, 1000)
 SWEEPS = 3
 AWAY = 2  # sweeps away from T = k = 10
@@ -69,6 +70,7 @@ def index_groups(full: bool) -> Iterator[Group]:
     for name in problem.real():
         for point in POINTS:
             yield from ((name, batch, *point) for batch in (BATCHES if full or point == CENTRE else (1, 1024)))
+        yield (name, FEW, *CENTRE)
 
 
 def hard_groups(full: bool) -> Iterator[Group]:

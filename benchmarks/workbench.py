@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 
 import conse_fast as cf
 
-CHUNKS = {32: (8, 32), 1024: (16, 64, 256, 1024)}  # tried for batches of at least so many rows
+CHUNKS = {4: (1, 4), 32: (8, 32), 1024: (16, 64, 256, 1024)}  # tried for batches of at least so many rows
 LARGEST_PRODUCT = 1 << 28  # elements of a peer's N x L scores: 1 GB
 NOT_WORTH = 1.3  # a larger chunk so much slower than the best one ends the trying
 PIECES = 64  # different batches that a timing goes through, so that no cache learns a single image
