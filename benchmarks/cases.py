@@ -69,8 +69,9 @@ def dense_groups(full: bool) -> Iterator[Group]:
 def index_groups(full: bool) -> Iterator[Group]:
     for name in problem.real():
         for point in POINTS:
-            yield from ((name, batch, *point) for batch in (BATCHES if full or point == CENTRE else (1, 1024)))
-        yield (name, FEW, *CENTRE)
+            few = (FEW,) if point == CENTRE else ()
+            batches = BATCHES if full or point == CENTRE else (1, 1024)
+            yield from ((name, batch, *point) for batch in sorted((*few, *batches)))
 
 
 def hard_groups(full: bool) -> Iterator[Group]:
