@@ -27,7 +27,8 @@ class Search {
     void begin(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
                Query& query, std::size_t k, std::size_t most_blocks);
 
-    /// Chooses the most promising node; false when no other can matter, or so many blocks have been scored.
+    /// Chooses the most promising node; false when no other can matter, or when so many blocks have been scored or are
+    /// expected to be.
     bool choose();
     void visit();
     bool gave_up() const { return gave_up_; }
