@@ -1,5 +1,6 @@
 #include "core/index_search.hpp"
 
+#include <memory>
 #include <vector>
 
 #include "check.hpp"
@@ -11,7 +12,7 @@
 namespace conse {
 namespace {
 
-constexpr std::size_t kClasses = 40, kDimension = 32, kLabels = 6400, kBlocks = kLabels / kBlockRows, kMost = 100;
+constexpr std::size_t kClasses = 40, kDimension = 32, kLabels = 3200, kBlocks = kLabels / kBlockRows, kMost = 100;
 
 std::vector<float> random_classes() {
     return testing::random_floats(kClasses * kDimension, 1);
@@ -35,52 +36,57 @@ struct Outcome {
     std::size_t blocks_scored;
 };
 
-// For an image that is any of the first `n_terms` classes.
-Outcome search(const std::vector<float>& labels, std::size_t n_terms, bool compact, std::size_t k,
-               std::size_t most_blocks) {
+std::shared_ptr<const IndexData> build(const std::vector<float>& labels, bool compact) {
     const std::vector<float> classes = random_classes();
     BuildInput input;
     input.class_embeddings = matrix_view(classes.data(), kClasses, kDimension);
     input.label_embeddings = matrix_view(labels.data(), kLabels, kDimension);
-    const auto index = build_index(input, {true, compact, ""}, {});
-    const Arithmetic arithmetic = choose_arithmetic(*index, n_terms);
+    return build_index(input, {true, compact, ""}, {});
+}
+
+// For an image that is any of the first `n_terms` classes.
+Outcome search(const IndexData& index, std::size_t n_terms, std::size_t k, std::size_t most_blocks) {
+    const Arithmetic arithmetic = choose_arithmetic(index, n_terms);
     Query query;
     std::vector<Entry<float>> kept;
     for (std::size_t t = 0; t < n_terms; ++t) kept.push_back({1.0f, static_cast<std::int32_t>(t)});
     query.set_weights(kept);
-    combine_for(kernels(), *index, arithmetic, &query, 1);
+    combine_for(kernels(), index, arithmetic, &query, 1);
     Search search;
-    search.begin(kernels(), *index, {}, arithmetic, query, k, most_blocks);
+    search.begin(kernels(), index, {}, arithmetic, query, k, most_blocks);
     while (search.choose()) search.visit();
     return {search.gave_up(), search.blocks_scored()};
 }
 
 CONSE_TEST(gives_up, "index_search.a search that expects to score more than it may gives up early") {
-    testing::for_each_target([] {
-        for (const bool compact : {false, true}) {
-            const Outcome outcome = search(random_labels(), 5, compact, 10, kMost);
+    for (const bool compact : {false, true}) {
+        const auto index = build(random_labels(), compact);
+        testing::for_each_target([&] {
+            const Outcome outcome = search(*index, 5, 10, kMost);
             CHECK(outcome.gave_up);
             CHECK(outcome.blocks_scored == 32);
-        }
-    });
+        });
+    }
 }
 
 CONSE_TEST(goes_on, "index_search.a search that has many blocks left, but few enough, goes on to the end") {
-    testing::for_each_target([] {
-        for (const bool compact : {false, true}) {
+    for (const bool compact : {false, true}) {
+        const auto index = build(labels_near_a_class(960), compact);
+        testing::for_each_target([&] {
             for (const std::size_t k : {10, 200}) {
-                const Outcome outcome = search(labels_near_a_class(960), 1, compact, k, kMost);
+                const Outcome outcome = search(*index, 1, k, kMost);
                 CHECK(!outcome.gave_up);
                 CHECK(outcome.blocks_scored < kMost);
             }
-        }
-    });
+        });
+    }
 }
 
 CONSE_TEST(ends, "index_search.a search that may score everything never gives up") {
-    testing::for_each_target([] {
-        for (const std::size_t k : {1, 10, 640, 6400}) {
-            const Outcome outcome = search(random_labels(), 10, true, k, kBlocks + 1);
+    const auto index = build(random_labels(), true);
+    testing::for_each_target([&] {
+        for (const std::size_t k : {std::size_t{1}, std::size_t{10}, std::size_t{640}, kLabels}) {
+            const Outcome outcome = search(*index, 10, k, kBlocks + 1);
             CHECK(!outcome.gave_up);
             CHECK(outcome.blocks_scored <= kBlocks);
         }
