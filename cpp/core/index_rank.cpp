@@ -113,7 +113,10 @@ class Ranker {
         std::size_t n_busy = 0;
         const std::size_t most = most_blocks();
         for (std::size_t i = 0; i < count; ++i) {
-            if (!queries[i].has_direction()) continue;
+            if (!queries[i].has_direction()) {
+                finish(nullptr, begin + i);
+                continue;
+            }
             busy[n_busy++] = i;
             const Allowed allowed = candidates_.of_row(first_ + begin + i, filters[i]);
             searches[i].begin(kernels_, index_, allowed, plan_.arithmetic, queries[i], ranking_.k, most);
@@ -121,18 +124,15 @@ class Ranker {
         while (n_busy > 0) {
             std::size_t n_left = 0;
             for (std::size_t i = 0; i < n_busy; ++i) {
-                const std::size_t search = busy[i];
-                busy[n_left] = search;
-                n_left += static_cast<std::size_t>(searches[search].choose());
+                const std::size_t row = busy[i];
+                if (searches[row].choose()) {
+                    busy[n_left++] = row;
+                } else {
+                    finish(&searches[row], begin + row);
+                }
             }
             n_busy = n_left;
             for (std::size_t i = 0; i < n_busy; ++i) searches[busy[i]].visit();
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-            const bool found = queries[i].has_direction();
-            hard_[begin + i] = found && searches[i].gave_up();
-            if (found) note_cost(searches[i]);
-            if (!hard_[begin + i]) write(searches[i], found, first_ + begin + i);
         }
     }
 
@@ -187,13 +187,20 @@ class Ranker {
         for (std::size_t i = 0; i < count; ++i) queries[i].use_dot(candidates_.dot());
     }
 
-    // What a search found for a row, or nothing for a row without direction.
-    void write(Search& search, bool found, std::size_t row) {
-        if (found) {
-            search.write_to(ranking_, row);
+    // What a search found for a row, or nothing for a row without direction (null).
+    void write(Search* search, std::size_t row) {
+        if (search != nullptr) {
+            search->write_to(ranking_, row);
         } else {
             write_ranking({}, row, ranking_);
         }
+    }
+
+    // The search for the row in this place is over.
+    void finish(Search* search, std::size_t place) {
+        hard_[place] = search != nullptr && search->gave_up();
+        if (search != nullptr) note_cost(*search);
+        if (!hard_[place]) write(search, first_ + place);
     }
 
     void sweep_each(const std::vector<std::size_t>& rows, const Execution& execution) {
@@ -208,7 +215,7 @@ class Ranker {
                     search.sweep(kernels_, index_, candidates_.of_row(rows[i], filter), plan_.arithmetic, query,
                                  ranking_.k);
                 }
-                write(search, found, rows[i]);
+                write(found ? &search : nullptr, rows[i]);
             }
         });
     }

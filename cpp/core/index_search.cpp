@@ -57,19 +57,19 @@ void Search::find_lowest_bound() {
     lowest_bound_ = slack_ == 0 ? floor_ : next_below(floor_ - slack_);
 }
 
-// Bounds the children of a tile; lanes without a child never matter.
+// Bounds the children of a tile.
 void Search::open(Node node) {
     open_tiles_.emplace_back();
     OpenTile& tile = open_tiles_.back();
     tile.node = node;
-    kernels_->bound_tile(query_->weights().data(), query_->classes().data(), query_->n_bound_terms(),
-                         index_->maxima_tile(node.level, node.id), index_->maxima_stride(node.level),
-                         index_->maxima_step, tile.bounds);
-    const std::size_t n_children = index_->n_children(node.level, node.id);
-    for (std::size_t lane = n_children; lane < kFanOut; ++lane) tile.bounds[lane] = kNothing;
-    if (allowed_.filter != nullptr) restrict_children(tile);
     float bound;
-    tile.best = kernels_->best_lane(tile.bounds, &bound);
+    tile.best = kernels_->bound_tile(query_->weights().data(), query_->classes().data(), query_->n_bound_terms(),
+                                     index_->maxima_tile(node.level, node.id), index_->maxima_stride(node.level),
+                                     index_->maxima_step, index_->n_children(node.level, node.id), tile.bounds, &bound);
+    if (allowed_.filter != nullptr) {
+        restrict_children(tile);
+        tile.best = kernels_->best_lane(tile.bounds, &bound);
+    }
     tournament_.add(*kernels_, bound);
 }
 

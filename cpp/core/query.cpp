@@ -142,11 +142,17 @@ void Query::find_lengths(const KernelTable& kernels, const ClassEmbeddings& clas
 // shorter f is false, to be combined.
 bool Query::measure_by_products(const ClassEmbeddings& classes) {
     constexpr double kShortest = 0.25;
+    const std::size_t n = shares_.size();
+    std::uint32_t firsts[kBoundTerms], places[kBoundTerms];
+    for (std::size_t i = 0; i < n; ++i) firsts[i] = static_cast<std::uint32_t>(classes.n_products(classes_[i]));
     double squared = 0;
-    for (std::size_t i = 0; i < shares_.size(); ++i) {
+    for (std::size_t i = 0; i < n; ++i) {
+        // The product of two classes stands with the larger one, which is also the larger of the two sums: without a
+        // branch that would go wrong for every other pair, a query takes 0.89 of the time (300 dimensions, T = 10).
+        for (std::size_t j = 0; j <= i; ++j) places[j] = std::max(firsts[i] + classes_[j], firsts[j] + classes_[i]);
         double before = 0;
-        for (std::size_t j = 0; j < i; ++j) before += shares_[j] * classes.product(classes_[i], classes_[j]);
-        squared += shares_[i] * (2 * before + shares_[i] * classes.product(classes_[i], classes_[i]));
+        for (std::size_t j = 0; j < i; ++j) before += shares_[j] * static_cast<double>(classes.products[places[j]]);
+        squared += shares_[i] * (2 * before + shares_[i] * static_cast<double>(classes.products[places[i]]));
     }
     rest_.clear();
     rest_length_ = 0;

@@ -23,9 +23,6 @@ struct ClassEmbeddings {
     const float* products = nullptr;
 
     static constexpr std::size_t n_products(std::size_t n_classes) { return n_classes * (n_classes + 1) / 2; }
-    double product(std::size_t a, std::size_t b) const {
-        return static_cast<double>(products[n_products(std::max(a, b)) + std::min(a, b)]);
-    }
 };
 
 // A block costs a line of the cache for each kept class, far from each other, or one for each dimension, all in a row.

@@ -84,18 +84,18 @@ void select_few(const KernelTable& kernels, const Element* row, std::size_t n, s
     for (Entry<float>& entry : kept) entry.value = value_of(row[entry.id]);  // a zero keeps its sign
 }
 
-// Columns in ascending order to their k best, each at once to its place.
+// Columns in ascending order to their k best, each at once to its place. No branch asks whether that is among the k:
+// two in twelve are not.
 template <class Element>
 void place_few(const KernelTable& kernels, const Element* row, const std::uint32_t* columns, std::size_t n,
-               std::size_t k, std::vector<Entry<float>>& kept) {
-    float values[kMostRanked] = {};
+               std::size_t k, std::vector<float>& values, std::vector<Entry<float>>& kept) {
     std::uint32_t places[kMostRanked];
+    values.resize(kMostRanked);
     for (std::size_t i = 0; i < n; ++i) values[i] = value_of(row[columns[i]]);
-    kernels.rank_few(values, n, places);
+    kernels.rank_few(values.data(), n, places);
+    kept.resize(n);
+    for (std::size_t i = 0; i < n; ++i) kept[places[i]] = {values[i], static_cast<std::int32_t>(columns[i])};
     kept.resize(std::min(k, n));
-    for (std::size_t i = 0; i < n; ++i) {
-        if (places[i] < kept.size()) kept[places[i]] = {values[i], static_cast<std::int32_t>(columns[i])};
-    }
 }
 
 }  // namespace
@@ -126,7 +126,7 @@ auto Selector<Element>::select(const KernelTable& kernels, const Element* row, s
     if constexpr (std::is_same_v<Value, float>) {
         const std::size_t found = n > kColumnsAtOnce ? n : collect_of(kernels, row)(row, 0, n, floor, columns_.data());
         if (found <= kMostRanked) {
-            place_few(kernels, row, columns_.data(), found, k, few_);
+            place_few(kernels, row, columns_.data(), found, k, values_, few_);
             return few_;
         }
         if (k <= FewBest::kMost) {

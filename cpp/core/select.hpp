@@ -45,6 +45,7 @@ class Selector {
     std::vector<Entry<Value>> few_;
     ManySelector<Element> many_;
     std::vector<std::uint32_t> columns_;
+    std::vector<float> values_;  // of those columns
     Collector<Value> collector_;
 };
 

@@ -158,9 +158,10 @@ struct KernelTable {
 
     // Bound. bounds[lane] = sum_t weights[t] * step * tile[stride * rows[t] + lane], in the order of t, for at most
     // kBoundTerms terms: the operations of score_block, so that larger entries never give a smaller sum. `step` is a
-    // power of two.
-    void (*bound_tile)(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const std::int16_t* tile,
-                       std::size_t stride, float step, float* bounds);
+    // power of two. Lanes from n_children on are -infinity. Returns as best_lane() does.
+    std::uint32_t (*bound_tile)(const float* weights, const std::uint32_t* rows, std::size_t n_terms,
+                                const std::int16_t* tile, std::size_t stride, float step, std::size_t n_children,
+                                float* bounds, float* best);
 
     // The lowest of the 32 lanes that hold the largest bound, which goes to *best.
     std::uint32_t (*best_lane)(const float* bounds, float* best);

@@ -33,8 +33,13 @@ struct Lanes16 {
     // The n < 16 elements before `end`, in the last lanes, and zeros before them; there must be sixteen.
     template <class Element>
     static Lanes16 load_last(const Element* end, std::size_t n) {
-        const Value places[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-        return choose(Lanes16::load(places), broadcast(static_cast<Value>(16 - n)), load(end - 16), broadcast(0));
+        return choose(places(0), broadcast(static_cast<Value>(16 - n)), load(end - 16), broadcast(0));
+    }
+
+    // first, first + 1, ...
+    static Lanes16 places(Value first) {
+        const Value each[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+        return load(each) + broadcast(first);
     }
 
     static Lanes16 broadcast(Value value) {

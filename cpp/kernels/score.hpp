@@ -80,8 +80,15 @@ std::uint32_t score_plain_block(const float* weights, std::size_t n_terms, const
     return score<true>(weights, nullptr, n_terms, block, kBlockRows, floor, scores);
 }
 
-void bound_tile(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const std::int16_t* tile,
-                std::size_t stride, float step, float* bounds) {
+std::uint32_t best_lane_of(const F32& low, const F32& high, float* best) {
+    *best = largest(max(low, high));
+    const F32 lowest = F32::broadcast(*best);
+    const std::uint32_t mask = at_least(low, lowest) | at_least(high, lowest) << 16;
+    return mask == 0 ? 0 : static_cast<std::uint32_t>(__builtin_ctz(mask));
+}
+
+std::uint32_t bound_tile(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const std::int16_t* tile,
+                         std::size_t stride, float step, std::size_t n_children, float* bounds, float* best) {
     F32 low = F32::broadcast(0), high = low;
     for (std::size_t t = 0; t < n_terms; ++t) {
         const std::int16_t* row = tile + stride * rows[t];
@@ -89,16 +96,16 @@ void bound_tile(const float* weights, const std::uint32_t* rows, std::size_t n_t
         low = multiply_add(weight, F32::load(row), low);
         high = multiply_add(weight, F32::load(row + 16), high);
     }
+    const F32 nothing = F32::broadcast(-__builtin_inff()), end = F32::broadcast(static_cast<float>(n_children));
+    low = choose(F32::places(0), end, nothing, low);
+    high = choose(F32::places(16), end, nothing, high);
     low.store(bounds);
     high.store(bounds + 16);
+    return best_lane_of(low, high, best);
 }
 
 std::uint32_t best_lane(const float* bounds, float* best) {
-    const F32 low = F32::load(bounds), high = F32::load(bounds + 16);
-    *best = largest(max(low, high));
-    const F32 lowest = F32::broadcast(*best);
-    const std::uint32_t mask = at_least(low, lowest) | at_least(high, lowest) << 16;
-    return mask == 0 ? 0 : static_cast<std::uint32_t>(__builtin_ctz(mask));
+    return best_lane_of(F32::load(bounds), F32::load(bounds + 16), best);
 }
 
 // A float as an unsigned integer in the same order, zeros of both signs being one.

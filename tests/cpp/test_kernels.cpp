@@ -102,11 +102,29 @@ CONSE_TEST(monotone, "kernels.bound_tile is never below the score of what lies u
                 const float largest = *std::max_element(begin, begin + kBlockRows);
                 tile[t * kFanOut + 31] = static_cast<std::int16_t>(std::ceil(largest / kStep));
             }
-            float scores[kBlockRows], bounds[kFanOut];
+            float scores[kBlockRows], bounds[kFanOut], best;
             kernels().score_plain_block(weights.data(), kBoundTerms, block.data(), 0, scores);
-            kernels().bound_tile(weights.data(), rows.data(), kBoundTerms, tile.data(), kFanOut, kStep, bounds);
+            const std::uint32_t lane = kernels().bound_tile(weights.data(), rows.data(), kBoundTerms, tile.data(),
+                                                            kFanOut, kStep, kFanOut, bounds, &best);
             for (const float score : scores) CHECK(bounds[31] >= score);
             CHECK(bounds[0] == 0);
+            CHECK(lane == (bounds[31] > 0 ? 31 : 0) && best == std::max(0.0f, bounds[31]));
+        }
+    });
+}
+
+CONSE_TEST(children, "kernels.bound_tile bounds a tile's children, and nothing where it has none") {
+    testing::for_each_target([] {
+        const float weight = 1;
+        const std::uint32_t row = 0;
+        std::vector<std::int16_t> tile(kFanOut);
+        for (std::size_t lane = 0; lane < kFanOut; ++lane) tile[lane] = static_cast<std::int16_t>(lane - 40);
+        for (std::size_t n_children = 1; n_children <= kFanOut; ++n_children) {
+            float bounds[kFanOut], best;
+            const std::uint32_t lane =
+                kernels().bound_tile(&weight, &row, 1, tile.data(), kFanOut, 1, n_children, bounds, &best);
+            CHECK(lane == n_children - 1 && best == static_cast<float>(lane) - 40);
+            for (std::size_t i = 0; i < kFanOut; ++i) CHECK(bounds[i] == (i < n_children ? tile[i] : -INFINITY));
         }
     });
 }
