@@ -209,6 +209,17 @@ def test_rank_writes_into_out(make_index, form):
     assert_same_bits(one, (out[0][2], out[1][2]))
 
 
+def test_rank_writes_into_an_earlier_ranking(make_index, form):
+    problem = random_problem()
+    index = make_index(*problem[1:], form=form)
+    earlier = index.rank(problem.probabilities[:1], 5)
+    ranking = index.rank(problem.probabilities[1:2], 5, out=earlier)
+    assert ranking.scores is earlier.scores
+    assert_same_bits(earlier, index.rank(problem.probabilities[1:2], 5))
+    # Straight away, without a second look at the arguments, which took four times as long.
+    assert index._handle.rank_plain(problem.probabilities[:1], 5, 10, earlier, None) is not None
+
+
 def test_rank_fills_every_place_of_a_reused_out(make_index, form):
     index = make_index(np.eye(2), np.eye(2), form=form)
     out = np.full((1, 4), 7, np.float32), np.full((1, 4), 7, np.int64)

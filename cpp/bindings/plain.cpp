@@ -72,7 +72,7 @@ std::optional<std::pair<py::array, py::array>> plain_results(const py::handle& o
     if (out.is_none()) {
         return std::make_pair(new_array(kNumFloat32, ndim, shape.data()), new_array(kNumInt64, ndim, shape.data()));
     }
-    if (!PyTuple_CheckExact(out.ptr()) || PyTuple_GET_SIZE(out.ptr()) != 2) return std::nullopt;
+    if (!PyTuple_Check(out.ptr()) || PyTuple_GET_SIZE(out.ptr()) != 2) return std::nullopt;
     const auto first = plain_array(PyTuple_GET_ITEM(out.ptr(), 0)),
                second = plain_array(PyTuple_GET_ITEM(out.ptr(), 1));
     if (!first || !second || first->second != kNumFloat32 || second->second != kNumInt64) return std::nullopt;
