@@ -6,6 +6,7 @@
 
 #include "conse/matrix_view.hpp"
 #include "kernels/half.hpp"
+#include "kernels/kernels.hpp"
 
 namespace conse {
 
@@ -43,6 +44,14 @@ const Element* contiguous_row(const MatrixView& x, std::size_t r, std::vector<El
         bytes += x.column_stride;
     }
     return buffer.data();
+}
+
+/// Where rows [begin, end) lie; nowhere if so far apart, or the other way round, that most of what lies between is not
+/// read.
+inline Bytes bytes_of_rows(const MatrixView& x, std::size_t begin, std::size_t end) {
+    const auto row_bytes = static_cast<std::ptrdiff_t>(x.columns * size_of(x.dtype));
+    if (x.row_stride < 0 || x.row_stride >= 2 * row_bytes) return {};
+    return {static_cast<const char*>(x.row(begin)), static_cast<const char*>(x.row(end))};
 }
 
 }  // namespace conse

@@ -28,6 +28,9 @@ namespace {
 // take up to 1.1 times as long.
 constexpr std::size_t kInterleaved = 32, kFewInterleaved = Query::kAtOnce, kFewTerms = 16;
 
+// Groups of so many rows that a range holds where rows are many; it asks for the next group while it searches.
+constexpr std::size_t kMostGroups = 4, kRangesPerThread = 16;
+
 // After so many searches, when most of them gave up, the other rows are not tried.
 constexpr std::size_t kTrials = 16;
 
@@ -75,6 +78,31 @@ class BlockRanker : public BatchRanker {
     Bytes next_;                  // blocks
 };
 
+// The rows of the next group, asked for bit by bit while searches go on: 67,109 photos that have just been written take
+// 0.90 (300 dimensions) and 0.95 (50) of the time; rows that a cache still holds as long as before.
+class NextRows {
+  public:
+    /// Nothing where they would not stay in the cache until they are read.
+    NextRows(Bytes bytes, std::size_t n_searches) : left_(bytes) {
+        constexpr std::size_t kMostBytes = 256 << 10;
+        const auto n_bytes = static_cast<std::size_t>(bytes.end - bytes.begin);
+        if (n_bytes > kMostBytes) left_ = {};
+        lines_per_visit_ = n_bytes / (kLine * kVisits * n_searches) + 1;
+    }
+
+    void ask_for_some() {
+        for (std::size_t i = 0; i < lines_per_visit_ && left_.begin < left_.end; ++i, left_.begin += kLine) {
+            __builtin_prefetch(left_.begin, 0, 2);
+        }
+    }
+
+  private:
+    static constexpr std::size_t kLine = 64, kVisits = 6;  // of a search: 6.3 and 17 of these photos
+
+    Bytes left_;
+    std::size_t lines_per_visit_;
+};
+
 // All rows with one of the top_t.
 class Ranker {
   public:
@@ -105,7 +133,7 @@ class Ranker {
     }
 
     // Searches for `count` rows from the one in place `begin` on, kInterleaved at most, whose queries are set up.
-    void search(std::size_t begin, std::size_t count, Query* queries) {
+    void search(std::size_t begin, std::size_t count, Query* queries, NextRows& next) {
         combine(queries, count);
         thread_local std::array<Search, kInterleaved> searches;
         thread_local std::array<Filter, kInterleaved> filters;
@@ -132,7 +160,10 @@ class Ranker {
                 }
             }
             n_busy = n_left;
-            for (std::size_t i = 0; i < n_busy; ++i) searches[busy[i]].visit();
+            for (std::size_t i = 0; i < n_busy; ++i) {
+                searches[busy[i]].visit();
+                next.ask_for_some();
+            }
         }
     }
 
@@ -280,7 +311,9 @@ void search_rows(const RowQueries& rows, Ranker* const* rankers, std::size_t n_r
             for (const std::size_t i : searching) of_row.push_back(&queries[i * kInterleaved + row]);
             rows.fill(table, first + begin + row, {top_t.data(), top_t.size()}, of_row.data());
         }
-        for (const std::size_t i : searching) rankers[i]->search(begin, count, &queries[i * kInterleaved]);
+        const std::size_t end = begin + count, next_end = std::min(range.end, end + at_once);
+        NextRows next(rows.bytes_of(first + end, first + next_end), count);
+        for (const std::size_t i : searching) rankers[i]->search(begin, count, &queries[i * kInterleaved], next);
     }
 }
 
@@ -299,7 +332,10 @@ void rank_with(const RowQueries& rows, Ranker* const* rankers, std::size_t n_ran
         const Execution of_stretch = stage(execution, share(first), share(first + count));
         for (std::size_t i = 0; i < n_rankers; ++i) rankers[i]->start(first, count);
         if (microseconds > 0) {
-            parallel_for({count, microseconds, at_once}, of_stretch, [&](std::size_t begin, std::size_t end) {
+            const auto n_threads = static_cast<std::size_t>(threads_for({count, microseconds}, execution));
+            const std::size_t n_groups = count / (n_threads * kRangesPerThread * at_once);
+            const std::size_t together = at_once * std::clamp<std::size_t>(n_groups, 1, kMostGroups);
+            parallel_for({count, microseconds, together}, of_stretch, [&](std::size_t begin, std::size_t end) {
                 search_rows(rows, rankers, n_rankers, first, {begin, end}, at_once);
             });
         }

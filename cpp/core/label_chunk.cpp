@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "core/dtype.hpp"
 #include "core/message.hpp"
 #include "core/unit_rows.hpp"
 
@@ -23,14 +24,6 @@ LabelChunk::LabelChunk(const KernelTable& kernels, const LabelRows& labels, std:
 
 DenseRows LabelChunk::rows_of(std::size_t begin, std::size_t end) const {
     return {labels_.view.row(begin), labels_.view.row_stride, end - begin, labels_.view.columns};
-}
-
-// None where rows lie so far apart, or the other way round, that most of what lies between is not read.
-Bytes LabelChunk::bytes_of(std::size_t begin, std::size_t end) const {
-    const auto row_bytes = static_cast<std::ptrdiff_t>(labels_.view.columns * size_of(labels_.view.dtype));
-    const bool close = labels_.view.row_stride >= 0 && labels_.view.row_stride < 2 * row_bytes;
-    if (!close) return {};
-    return {static_cast<const char*>(labels_.view.row(begin)), static_cast<const char*>(labels_.view.row(end))};
 }
 
 void LabelChunk::take(std::size_t begin, std::size_t end) {
@@ -57,7 +50,7 @@ void LabelChunk::gather(const std::int32_t* ids, std::size_t count) {
 void LabelChunk::pack(std::size_t begin, std::size_t end, std::size_t soon) {
     const auto kernel = labels_.view.dtype == DType::f16 ? kernels_.pack_f16 : kernels_.pack_f32;
     take(begin, end);
-    next_ = bytes_of(end, soon);
+    next_ = bytes_of_rows(labels_.view, end, soon);
     lines_.resize(factors_.size() * rows_.dimension);
     kernel(rows_, lines_.data()->lanes, squared_lengths_.data());
     make_factors();

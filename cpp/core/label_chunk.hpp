@@ -61,7 +61,6 @@ class LabelChunk {
     };
 
     DenseRows rows_of(std::size_t begin, std::size_t end) const;
-    Bytes bytes_of(std::size_t begin, std::size_t end) const;
     const double* lengths_of(std::size_t begin) const { return labels_.lengths ? labels_.lengths + begin : nullptr; }
     void take(std::size_t begin, std::size_t end);
     void gather(const std::int32_t* ids, std::size_t count);

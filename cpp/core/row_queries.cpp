@@ -46,7 +46,7 @@ template <class Element>
 class ClassifierRows : public RowQueries {
   public:
     ClassifierRows(const ClassEmbeddings& classes, const MatrixView& x, Domain domain, const char* argument)
-        : RowQueries(x.rows), classes_(classes), x_(x), domain_(domain), argument_(argument) {}
+        : RowQueries(x), classes_(classes), x_(x), domain_(domain), argument_(argument) {}
 
     void fill(const KernelTable& kernels, std::size_t r, const TopTs& top_t, Query* const* queries) const override {
         std::size_t most = 0;
@@ -136,7 +136,7 @@ template <class Element>
 class PairRows : public RowQueries {
   public:
     PairRows(std::size_t n_classes, const std::int64_t* ids, const MatrixView& weights)
-        : RowQueries(weights.rows), n_classes_(static_cast<std::int64_t>(n_classes)), ids_(ids), weights_(weights) {}
+        : RowQueries(weights), n_classes_(static_cast<std::int64_t>(n_classes)), ids_(ids), weights_(weights) {}
 
     void fill(const KernelTable&, std::size_t r, const TopTs& top_t, Query* const* queries) const override {
         const auto& pairs = read(r);

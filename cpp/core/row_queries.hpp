@@ -10,6 +10,7 @@
 #include "conse/matrix_view.hpp"
 #include "core/collector.hpp"
 #include "core/directions.hpp"
+#include "core/dtype.hpp"
 #include "core/query.hpp"
 
 namespace conse {
@@ -26,10 +27,11 @@ struct TopTs {
 /// Rows of one element type; to be used from any thread.
 class RowQueries {
   public:
-    explicit RowQueries(std::size_t n_rows) : n_rows_(n_rows) {}
+    explicit RowQueries(const MatrixView& rows) : rows_(rows) {}
     virtual ~RowQueries() = default;
 
-    std::size_t n_rows() const { return n_rows_; }
+    std::size_t n_rows() const { return rows_.rows; }
+    Bytes bytes_of(std::size_t begin, std::size_t end) const { return bytes_of_rows(rows_, begin, end); }
 
     /// Sets up the queries of a row, one for each T, not yet combined.
     virtual void fill(const KernelTable& kernels, std::size_t row, const TopTs& top_t, Query* const* queries) const = 0;
@@ -44,7 +46,7 @@ class RowQueries {
     }
 
   private:
-    const std::size_t n_rows_;
+    const MatrixView rows_;
 };
 
 /// Rows of any non-negative finite weights, one column per class.
