@@ -43,9 +43,7 @@ class Index(Ours):
 
     def __init__(self, problem: Problem, n_threads: int) -> None:
         super().__init__(problem, n_threads)
-        self.index = cf.ConseIndex.build(
-            problem.classes, problem.labels, normalize_classes=False, compact=self.compact, n_threads=n_threads
-        )
+        self.index = cf.ConseIndex.build(problem.classes, problem.labels, compact=self.compact, n_threads=n_threads)
 
     def run(self, rows: Floats, top_t: int, k: int) -> Answer:
         return self.index.rank(rows, k, top_t, n_threads=self.n_threads)
