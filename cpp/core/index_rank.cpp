@@ -29,7 +29,7 @@ namespace {
 constexpr std::size_t kInterleaved = 32, kFewInterleaved = Query::kAtOnce, kFewTerms = 16;
 
 // Groups of so many rows that a range holds where rows are many; it asks for the next group while it searches.
-constexpr std::size_t kMostGroups = 4, kRangesPerThread = 16;
+constexpr std::size_t kMostGroups = 8, kRangesPerThread = 16;
 
 // After so many searches, when most of them gave up, the other rows are not tried.
 constexpr std::size_t kTrials = 16;
