@@ -209,6 +209,21 @@ def test_rank_writes_into_out(make_index, form):
     assert_same_bits(one, (out[0][2], out[1][2]))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_many_rows_are_ranked_as_few_are(make_index, dtype, n_threads):
+    # So many that a thread takes several groups of rows at a time, and asks for one while it searches for another.
+    problem = random_problem(n=5003)
+    index = make_index(*problem[1:])
+    rows = problem.probabilities.astype(dtype)
+    few = [index.rank(rows[at : at + 7], 5, n_threads=1) for at in range(0, len(rows), 7)]
+    expected = [np.concatenate(part) for part in zip(*few)]
+    for layout in (rows, np.asfortranarray(rows), np.repeat(rows, 2, axis=0)[::2]):
+        assert_same_bits(index.rank(layout, 5, n_threads=n_threads), expected)
+    backwards = index.rank(rows[::-1], 5, n_threads=n_threads)
+    assert_same_bits([part[::-1] for part in backwards], expected)
+
+
 def test_rank_writes_into_an_earlier_ranking(make_index, form):
     problem = random_problem()
     index = make_index(*problem[1:], form=form)

@@ -1,5 +1,7 @@
 #include "bindings/plain.hpp"
 
+#include <pybind11/gil_safe_call_once.h>
+
 #include <array>
 
 namespace conse::bindings {
@@ -83,6 +85,19 @@ std::optional<std::pair<py::array, py::array>> plain_results(const py::handle& o
     }
     if (overlap(first->first, second->first)) return std::nullopt;
     return std::make_pair(first->first, second->first);
+}
+
+// As tuple.__new__ does, which takes 0.15 us of a single row's 2.5 by way of another tuple.
+py::object plain_ranking(const py::object& scores, const py::object& indices) {
+    PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object> storage;
+    const auto find = [] { return py::object(py::module_::import("conse_fast._ranking").attr("Ranking")); };
+    const py::object& type = storage.call_once_and_store_result(find).get_stored();
+    auto* const tuple_type = reinterpret_cast<PyTypeObject*>(type.ptr());
+    auto ranking = py::reinterpret_steal<py::object>(tuple_type->tp_alloc(tuple_type, 2));
+    if (!ranking) throw py::error_already_set();
+    PyTuple_SET_ITEM(ranking.ptr(), 0, scores.inc_ref().ptr());
+    PyTuple_SET_ITEM(ranking.ptr(), 1, indices.inc_ref().ptr());
+    return ranking;
 }
 
 }  // namespace conse::bindings

@@ -17,4 +17,7 @@ std::optional<std::size_t> plain_count(const py::handle& x);
 /// New arrays (k,) or (N, k) for rows like `x` when `out` is None; else its two when they fit and overlap nothing.
 std::optional<std::pair<py::array, py::array>> plain_results(const py::handle& out, const py::handle& x, std::size_t k);
 
+/// A Ranking of these arrays.
+py::object plain_ranking(const py::object& scores, const py::object& indices);
+
 }  // namespace conse::bindings

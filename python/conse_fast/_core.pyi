@@ -3,6 +3,8 @@ from typing import Any, Callable
 import numpy as np
 import numpy.typing as npt
 
+from conse_fast._ranking import Ranking
+
 _Array = npt.NDArray[Any]
 _Texts = tuple[bytes, npt.NDArray[np.int64]] | None
 _LabelSets = tuple[_Texts, npt.NDArray[np.int64], npt.NDArray[np.int64]] | None
@@ -88,7 +90,7 @@ class Index:
     ) -> None: ...
     def rank_plain(
         self, probabilities: object, k: object, top_t: object, out: object, n_threads: object, /
-    ) -> tuple[_Array, _Array] | None: ...
+    ) -> Ranking | None: ...
     def rank_logits(
         self,
         logits: _Array,

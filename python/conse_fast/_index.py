@@ -12,7 +12,7 @@ from conse_fast import _arrays, _candidates, _core, _paths
 from conse_fast._explanations import IndexExplanations
 from conse_fast._index_labels import encode_label_sets
 from conse_fast._names import encode
-from conse_fast._ranking import BestSeenAndUnseen, Ranking, new_tuple
+from conse_fast._ranking import BestSeenAndUnseen, Ranking
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -192,9 +192,8 @@ class ConseIndex(IndexExplanations):
         # The usual call of a single row, whose every step counts: neither a property nor Ranking's own constructor.
         core = self._opened
         if core is not None and candidates is None and exclude is None and not seen_penalty and form == "cosine":
-            found = core.rank_plain(probabilities, k, top_t, out, n_threads)
-            if found is not None:
-                ranking: Ranking = new_tuple(Ranking, found)
+            ranking = core.rank_plain(probabilities, k, top_t, out, n_threads)
+            if ranking is not None:
                 if "label_names" in self._names:
                     ranking._label_names = self._names["label_names"]
                 return ranking
