@@ -46,7 +46,7 @@ template <class Element>
 class ClassifierRows : public RowQueries {
   public:
     ClassifierRows(const ClassEmbeddings& classes, const MatrixView& x, Domain domain, const char* argument)
-        : RowQueries(x), classes_(classes), x_(x), domain_(domain), argument_(argument) {}
+        : RowQueries(x), classes_(classes), domain_(domain), argument_(argument) {}
 
     void fill(const KernelTable& kernels, std::size_t r, const TopTs& top_t, Query* const* queries) const override {
         std::size_t most = 0;
@@ -59,7 +59,7 @@ class ClassifierRows : public RowQueries {
 
     void list(const KernelTable& kernels, std::size_t r, std::size_t top_t,
               std::vector<Entry<double>>& kept) const override {
-        in_order(select(kernels, r, std::min(top_t, x_.columns)), kept);
+        in_order(select(kernels, r, std::min(top_t, rows_.columns)), kept);
     }
 
   protected:
@@ -73,18 +73,17 @@ class ClassifierRows : public RowQueries {
     // Row r as selection sees it: missing classes may have to give their places to the next ones.
     MatrixView seen_row(std::size_t r) const {
         thread_local std::vector<Element> scratch;
-        return without_missing(x_, r, classes_, domain_ == Domain::finite, scratch);
+        return without_missing(rows_, r, classes_, domain_ == Domain::finite, scratch);
     }
 
     const ClassEmbeddings& classes_;
-    const MatrixView x_;
 
   private:
     // The n largest of row r.
     const List& select(const KernelTable& kernels, std::size_t r, std::size_t n) const {
         thread_local Selector<Element> selector;
         const Element* row = contiguous_row(seen_row(r), r, selector.gathered);
-        return selector.select_terms(kernels, row, x_.columns, n, domain_, argument_, r);
+        return selector.select_terms(kernels, row, rows_.columns, n, domain_, argument_, r);
     }
 
     const Domain domain_;
@@ -100,14 +99,14 @@ class ProbabilityRows : public ClassifierRows<Element> {
   protected:
     // Where f is combined of all classes, the row itself is read for those behind the first.
     std::size_t n_listed(std::size_t top_t) const override {
-        return combines_all(this->classes_, top_t) ? kBoundTerms : std::min(top_t, this->x_.columns);
+        return combines_all(this->classes_, top_t) ? kBoundTerms : std::min(top_t, this->rows_.columns);
     }
 
     void set(const KernelTable& kernels, std::size_t r, const typename ClassifierRows<Element>::List& listed,
              std::size_t top_t, Query& query) const override {
         if (!combines_all(this->classes_, top_t)) return query.set_weights(listed);
         thread_local std::vector<Element> gathered;
-        query.set_all_weights(kernels, listed, contiguous_row(this->seen_row(r), r, gathered), this->x_.columns);
+        query.set_all_weights(kernels, listed, contiguous_row(this->seen_row(r), r, gathered), this->rows_.columns);
     }
 };
 
@@ -120,7 +119,7 @@ class LogitRows : public ClassifierRows<Element> {
   protected:
     // No more than there are: the lowest logits would have a weight, if a small one.
     std::size_t n_listed(std::size_t top_t) const override {
-        return std::min(top_t, std::max<std::size_t>(1, this->x_.columns - this->classes_.n_refilled));
+        return std::min(top_t, std::max<std::size_t>(1, this->rows_.columns - this->classes_.n_refilled));
     }
 
     void set(const KernelTable&, std::size_t, const typename ClassifierRows<Element>::List& listed, std::size_t,
@@ -136,7 +135,7 @@ template <class Element>
 class PairRows : public RowQueries {
   public:
     PairRows(std::size_t n_classes, const std::int64_t* ids, const MatrixView& weights)
-        : RowQueries(weights), n_classes_(static_cast<std::int64_t>(n_classes)), ids_(ids), weights_(weights) {}
+        : RowQueries(weights), n_classes_(static_cast<std::int64_t>(n_classes)), ids_(ids) {}
 
     void fill(const KernelTable&, std::size_t r, const TopTs& top_t, Query* const* queries) const override {
         const auto& pairs = read(r);
@@ -166,10 +165,10 @@ class PairRows : public RowQueries {
 
     void read(std::size_t r, std::vector<Entry<ValueOf<Element>>>& pairs) const {
         thread_local Selector<Element> selector;
-        const Element* row = contiguous_row(weights_, r, selector.gathered);
+        const Element* row = contiguous_row(rows_, r, selector.gathered);
         pairs.clear();
-        for (std::size_t t = 0; t < weights_.columns; ++t) {
-            const std::int64_t class_id = ids_[r * weights_.columns + t];
+        for (std::size_t t = 0; t < rows_.columns; ++t) {
+            const std::int64_t class_id = ids_[r * rows_.columns + t];
             if (class_id < 0 || class_id >= n_classes_) {
                 invalid_argument("indices[", r, "] holds ", class_id, " at column ", t,
                                  "; expected class ids from 0 to ", n_classes_ - 1);
@@ -185,7 +184,6 @@ class PairRows : public RowQueries {
 
     const std::int64_t n_classes_;
     const std::int64_t* const ids_;
-    const MatrixView weights_;
 };
 
 template <template <class> class Rows, class... Arguments>

@@ -45,7 +45,7 @@ class RowQueries {
         fill(kernels, row, {&top_t, 1}, &one);
     }
 
-  private:
+  protected:
     const MatrixView rows_;
 };
 

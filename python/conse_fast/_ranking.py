@@ -16,9 +16,6 @@ else:
     _Arrays = tuple
 
 
-new_tuple = tuple.__new__
-
-
 class Ranking(_Arrays):
     """Scores and label ids, best first: ``scores, indices = ranking``.
 
@@ -31,7 +28,7 @@ class Ranking(_Arrays):
 
     def __new__(cls, scores: Array, indices: Array, label_names: Names | None = None) -> Ranking:
         """A ranking of these arrays; ``label_names`` is what `names` reads from."""
-        self = new_tuple(cls, (scores, indices))
+        self = tuple.__new__(cls, (scores, indices))
         self._label_names = label_names
         return self
 
