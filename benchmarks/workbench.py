@@ -57,7 +57,7 @@ class Workbench:
             plan=str(plan) if plan.chunk < case.batch else "",
         )
         run = partial(peer.run, top_t=case.top_t, k=case.k)
-        if plan.chunk < case.batch:  # else nothing of ours stands between: it would be a quarter of a row's call
+        if plan.chunk < case.batch:  # else nothing of ours stands between: it took a tenth of a row's call
             run = partial(in_chunks, run, plan=plan)
         with self.libraries.limit(limits=self.n_threads // plan.workers):
             if case.sweep == 0:

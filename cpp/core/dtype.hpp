@@ -1,4 +1,4 @@
-// From a dtype known at run time to an element type known to the compiler, and to plain numbers.
+// From a dtype known at run time to an element type known to the compiler, and to plain numbers; and where rows lie.
 #pragma once
 
 #include <cstdint>

@@ -85,7 +85,8 @@ void select_few(const KernelTable& kernels, const Element* row, std::size_t n, s
 }
 
 // Columns in ascending order to their k best, each at once to its place. No branch asks whether that is among the k:
-// two in twelve are not.
+// two in twelve are not. `values` is scratch, since an array of its own would be filled with zeros every time, 1 % of a
+// query.
 template <class Element>
 void place_few(const KernelTable& kernels, const Element* row, const std::uint32_t* columns, std::size_t n,
                std::size_t k, std::vector<float>& values, std::vector<Entry<float>>& kept) {
