@@ -11,6 +11,7 @@
 #include "core/index_sample.hpp"
 #include "core/label_sets.hpp"
 #include "core/maxima.hpp"
+#include "core/nearest_blocks.hpp"
 #include "core/parallel.hpp"
 #include "core/table.hpp"
 #include "core/unit_rows.hpp"
@@ -167,6 +168,10 @@ class Builder {
         for (std::size_t level = 1; level < sizes.size(); ++level) {
             plan.add_tensor(maxima_name(level), "I16", {n_classes(), lines_per_class(sizes[level]), kFanOut});
         }
+        if (has_nearest_blocks(n_blocks)) {
+            plan.add_tensor("nearest_blocks", "I32", {n_classes(), NearestBlocks::kCount});
+            plan.add_tensor("nearest_maxima", "I16", {n_classes(), NearestBlocks::kCount});
+        }
         plan.add_tensor("row_label", "I32", {n_blocks, kBlockRows});
         plan.add_tensor("label_class", "I32", {n_labels_});
         for (const auto& [name, texts] : texts_of(input_)) {
@@ -228,6 +233,11 @@ class Builder {
         for (std::size_t level = 2; level < sizes.size(); ++level) {
             raise_level(sizes, level, n_classes(), tensor<std::int16_t>(maxima_name(level - 1)),
                         tensor<std::int16_t>(maxima_name(level)));
+        }
+        if (has_nearest_blocks(sizes.front())) {
+            fill_nearest_blocks(tensor<std::int16_t>(maxima_name(1)), lines_per_class(sizes[1]) * kFanOut, n_classes(),
+                                sizes.front(), tensor<std::int32_t>("nearest_blocks"),
+                                tensor<std::int16_t>("nearest_maxima"));
         }
     }
 

@@ -185,6 +185,11 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
         const std::vector<std::uint64_t> shape{n_classes, lines_per_class(sizes[level]), kFanOut};
         index->levels.push_back({contents.data<std::int16_t>(maxima_name(level), "I16", shape), sizes[level]});
     }
+    if (contents.find("nearest_blocks") != nullptr) {
+        const std::vector<std::uint64_t> shape{n_classes, NearestBlocks::kCount};
+        index->nearest = {contents.data<std::int32_t>("nearest_blocks", "I32", shape),
+                          contents.data<std::int16_t>("nearest_maxima", "I16", shape)};
+    }
     index->row_label = contents.data<std::int32_t>("row_label", "I32", {index->n_blocks, kBlockRows});
     index->label_class = contents.data<std::int32_t>("label_class", "I32", {index->n_labels});
     index->class_names = contents.texts("class_names", n_classes);

@@ -10,6 +10,7 @@
 
 #include "conse/index.hpp"
 #include "core/image.hpp"
+#include "core/nearest_blocks.hpp"
 #include "core/query.hpp"
 #include "core/safetensors.hpp"
 
@@ -71,6 +72,7 @@ struct IndexData {
     const float* label_embeddings = nullptr;  // (n_blocks, dimension, 16): unit rows, transposed in each block
     const float* table = nullptr;  // (n_classes, lines_per_class(n_blocks), 16) class . label; null in the compact form
     std::vector<Level> levels;
+    NearestBlocks nearest;
     double scored_fraction = 0;                 // of the blocks, by a search for ten labels
     float maxima_step = 0;                      // what one unit of the maxima is worth: a power of two
     const std::int32_t* row_label = nullptr;    // (n_blocks, 16): the label that owns the row, -1 for padding

@@ -135,6 +135,8 @@ class Ranker {
 
     // Searches for `count` rows from the one in place `begin` on, kInterleaved at most, whose queries are set up.
     void search(std::size_t begin, std::size_t count, Query* queries, NextRows& next) {
+        const bool alone = rows_.n_rows() == 1;
+        if (alone) NearSearch::prefetch(index_, *queries);
         combine(queries, count);
         thread_local std::array<Search, kInterleaved> searches;
         thread_local std::array<Filter, kInterleaved> filters;
@@ -149,7 +151,7 @@ class Ranker {
             busy[n_busy++] = i;
             next.ask_for_some();
             const Allowed allowed = candidates_.of_row(first_ + begin + i, filters[i]);
-            searches[i].begin(kernels_, index_, allowed, plan_.arithmetic, queries[i], ranking_.k, most);
+            searches[i].begin(kernels_, index_, allowed, plan_.arithmetic, queries[i], ranking_.k, most, alone);
         }
         while (n_busy > 0) {
             std::size_t n_left = 0;

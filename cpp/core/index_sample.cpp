@@ -46,7 +46,7 @@ std::string sample_scored_fraction(const IndexData& index, const Execution& exec
             query.set_weights(made_up_image(index.classes, i * index.classes.n_classes / n_images));
             combine_for(table, index, arithmetic, &query, 1);
             if (!query.has_direction()) continue;
-            search.begin(table, index, {}, arithmetic, query, kBest, index.n_blocks);
+            search.begin(table, index, {}, arithmetic, query, kBest, index.n_blocks, false);
             while (search.choose()) search.visit();
             n_scored += search.blocks_scored();
         }

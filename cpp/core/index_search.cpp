@@ -25,6 +25,18 @@ float next_below(float x) {
     return x - std::max(std::abs(x) * 0x1p-23f, std::numeric_limits<float>::denorm_min());
 }
 
+constexpr double kRoundoff = 1.01 * 0x1p-24;  // and what it comes to in the second order
+
+double roundings(std::size_t n) {
+    return 3 + static_cast<double>(std::min(n, kRunTerms) + (n + kRunTerms - 1) / kRunTerms);
+}
+
+// By how much a score may exceed what it would be without roundings.
+double score_slack(const Query& query, const IndexData& index, Arithmetic arithmetic) {
+    if (arithmetic == Arithmetic::embeddings) return kRoundoff * roundings(index.classes.dimension);
+    return kRoundoff * roundings(query.weights().size()) * query.mass();
+}
+
 // By how much a score may exceed a bound. Nothing when both are the same operations on the same weights. Otherwise,
 // u = 2^-24 being float32's unit roundoff and W = sum_t w_t ||s_t||:
 //   bound:  sum of T products in runs of 32 rounds at most 1 + min(T, 32) + ceil(T / 32) times per term, the
@@ -36,17 +48,12 @@ float next_below(float x) {
 //   penalty: subtracting it rounds the bound and the score once more, each by u * (W + |penalty|). Without other
 //           slack it changes nothing: subtraction is monotone.
 double bound_slack(const Query& query, const IndexData& index, Arithmetic arithmetic, float penalty) {
-    constexpr double kUnitRoundoff = 0x1p-24, kSecondOrder = 1.01, kRoundedLength = 1.00001;
-    const std::size_t n_terms = query.weights().size(), n_bound_terms = query.n_bound_terms();
-    if (arithmetic == Arithmetic::table && n_terms == n_bound_terms) return 0;
-    const auto roundings = [](std::size_t n) {
-        return 3 + static_cast<double>(std::min(n, kRunTerms) + (n + kRunTerms - 1) / kRunTerms);
-    };
-    const double of_score =
-        arithmetic == Arithmetic::table ? roundings(n_terms) * query.mass() : roundings(index.classes.dimension);
+    constexpr double kRoundedLength = 1.00001;
+    const std::size_t n_bound_terms = query.n_bound_terms();
+    if (arithmetic == Arithmetic::table && query.weights().size() == n_bound_terms) return 0;
     const double of_bound = roundings(n_bound_terms) * query.mass();
     const double of_penalty = penalty == 0 ? 0 : 2 * (query.mass() + static_cast<double>(std::abs(penalty)));
-    return kSecondOrder * kUnitRoundoff * (of_bound + of_score + of_penalty) + kRoundedLength * query.rest();
+    return score_slack(query, index, arithmetic) + kRoundoff * (of_bound + of_penalty) + kRoundedLength * query.rest();
 }
 
 }  // namespace
@@ -70,7 +77,19 @@ void Search::open(Node node) {
         restrict_children(tile);
         tile.best = kernels_->best_lane(tile.bounds, &bound);
     }
+    if (node.level == 1 && near_search_.n_visited() > 0) {
+        leave_out_visited(tile);
+        tile.best = kernels_->best_lane(tile.bounds, &bound);
+    }
     tournament_.add(*kernels_, bound);
+}
+
+// Blocks that have been scored before the tiles were asked.
+void Search::leave_out_visited(OpenTile& tile) const {
+    for (std::size_t i = 0; i < near_search_.n_visited(); ++i) {
+        const std::uint32_t block = near_search_.visited(i);
+        if (block / kFanOut == tile.node.id) tile.bounds[block % kFanOut] = kNothing;
+    }
 }
 
 // What the maxima bound are all labels, candidates or not. Where all candidates below are set back, so is the bound;
@@ -167,12 +186,20 @@ void Search::sweep(const KernelTable& kernels, const IndexData& index, const All
 }
 
 void Search::begin(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
-                   Query& query, std::size_t k, std::size_t most_blocks) {
+                   Query& query, std::size_t k, std::size_t most_blocks, bool alone) {
     prepare(kernels, index, allowed, arithmetic, query, k);
     most_blocks_ = most_blocks;
     next_check_ = std::min(std::max(kFirstCheck, k / 4), most_blocks);
     open_tiles_.clear();
     tournament_.clear();
+    near_search_.reset();
+    near_ = alone && few_ && allowed.penalty == 0 && !query.uses_dot() && query.rest() == 0 &&
+            near_search_.begin(index, query, score_slack(query, index, arithmetic));
+    if (!near_) open_roots();
+}
+
+void Search::open_roots() {
+    const IndexData& index = *index_;
     const auto top = static_cast<std::uint32_t>(index.levels.size() - 1);
     for (std::uint32_t id = 0; id < index.levels[top].n_tiles; ++id) {
         if (top == 0) {
@@ -215,6 +242,24 @@ bool Search::is_worth_it() {
 
 bool Search::choose() {
     if (mask_ != 0) take_scores();
+    return near_ ? choose_near() : choose_open();
+}
+
+bool Search::choose_near() {
+    std::uint32_t block;
+    const NearSearch::Step step = near_search_.step(lowest_bound_, &block);
+    if (step == NearSearch::Step::done) return false;
+    near_ = step == NearSearch::Step::score;
+    if (!near_) {
+        open_roots();
+        return choose_open();
+    }
+    next_ = {0, block};
+    prefetch(next_);
+    return true;
+}
+
+bool Search::choose_open() {
     if (open_tiles_.empty()) return false;
     float bound;
     current_ = static_cast<std::uint32_t>(tournament_.best(*kernels_, &bound));
@@ -230,6 +275,7 @@ bool Search::choose() {
 }
 
 void Search::visit() {
+    if (near_) return score_block(next_.id);
     OpenTile& tile = open_tiles_[current_];
     float bound;
     tile.best = kernels_->best_lane(tile.bounds, &bound);

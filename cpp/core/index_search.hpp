@@ -8,6 +8,7 @@
 #include "core/few_best.hpp"
 #include "core/filter.hpp"
 #include "core/index_data.hpp"
+#include "core/near_search.hpp"
 #include "core/plan.hpp"
 #include "core/query.hpp"
 #include "core/tournament.hpp"
@@ -24,8 +25,9 @@ class Search {
   public:
     /// Begins to look for the k best labels (or all, if there are fewer) of a query that has a direction; of those that
     /// are allowed. All that is referred to must stay as it is until the search is done.
+    /// `alone`: no other search is advanced in turn, so that every tile is waited for.
     void begin(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
-               Query& query, std::size_t k, std::size_t most_blocks);
+               Query& query, std::size_t k, std::size_t most_blocks, bool alone);
 
     /// Chooses the most promising node; false when no other can matter, or when so many blocks have been scored or are
     /// expected to be.
@@ -62,7 +64,11 @@ class Search {
 
     void prepare(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
                  Query& query, std::size_t k);
+    bool choose_near();
+    bool choose_open();
+    void open_roots();
     void open(Node node);
+    void leave_out_visited(OpenTile& tile) const;
     void restrict_children(OpenTile& tile) const;
     void score_block(std::size_t block);
     void take_scores();
@@ -81,6 +87,8 @@ class Search {
     Tournament tournament_;      // of the open tiles' best children
     std::uint32_t current_ = 0;  // the tile whose child is visited
     Node next_{};
+    bool near_ = false;  // blocks come from near_search_, and no tile is open yet
+    NearSearch near_search_;
     bool few_ = false;
     FewBest few_best_;        // where `few_`
     Collector<float> best_;   // elsewhere

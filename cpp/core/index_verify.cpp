@@ -37,6 +37,7 @@ class Verifier {
         check_class_products();
         check_blocks();
         for (std::size_t level = 2; level < index_.levels.size(); ++level) check_level(level);
+        check_nearest_blocks();
     }
 
   private:
@@ -211,6 +212,21 @@ class Verifier {
             raise_tile(index_.maxima_tile(level - 1, child), index_.maxima_stride(level - 1), index_.classes.n_classes,
                        index_.n_children(level - 1, child), {raised.data(), 1});
             check_maxima(level, child, raised, 0);
+        }
+    }
+
+    void check_nearest_blocks() const {
+        if (index_.nearest.blocks == nullptr) return;
+        if (!has_nearest_blocks(index_.n_blocks)) fail("it holds nearest_blocks of ", index_.n_blocks, " blocks");
+        const std::size_t count = index_.classes.n_classes * NearestBlocks::kCount;
+        std::vector<std::int32_t> blocks(count);
+        std::vector<std::int16_t> maxima(count);
+        fill_nearest_blocks(index_.levels[1].maxima, index_.maxima_stride(1), index_.classes.n_classes, index_.n_blocks,
+                            blocks.data(), maxima.data());
+        for (std::size_t i = 0; i < count; ++i) {
+            if (index_.nearest.blocks[i] == blocks[i] && index_.nearest.maxima[i] == maxima[i]) continue;
+            fail("nearest_blocks says ", index_.nearest.blocks[i], " with ", index_.nearest.maxima[i],
+                 " steps at element ", i, ", where the maxima say ", blocks[i], " with ", maxima[i]);
         }
     }
 

@@ -146,19 +146,30 @@ bool Query::measure_by_products(const ClassEmbeddings& classes) {
     std::uint32_t firsts[kBoundTerms], places[kBoundTerms];
     for (std::size_t i = 0; i < n; ++i) firsts[i] = static_cast<std::uint32_t>(classes.n_products(classes_[i]));
     double squared = 0;
+    first_product_ = 0;
     for (std::size_t i = 0; i < n; ++i) {
         // The product of two classes stands with the larger one, which is also the larger of the two sums: without a
         // branch that would go wrong for every other pair, a query takes 0.89 of the time (300 dimensions, T = 10).
         for (std::size_t j = 0; j <= i; ++j) places[j] = std::max(firsts[i] + classes_[j], firsts[j] + classes_[i]);
+        first_product_ += shares_[i] * static_cast<double>(classes.products[places[0]]);
         double before = 0;
         for (std::size_t j = 0; j < i; ++j) before += shares_[j] * static_cast<double>(classes.products[places[j]]);
         squared += shares_[i] * (2 * before + shares_[i] * static_cast<double>(classes.products[places[i]]));
     }
+    has_f_ = false;
     rest_.clear();
     rest_length_ = 0;
     reach_ = 1;
     length_ = std::sqrt(std::max(0.0, squared));
     return length_ >= kShortest;
+}
+
+double Query::product_with_first(const ClassEmbeddings& classes) const {
+    if (!has_f_) return first_product_;
+    double chains[kChains] = {};
+    const float* row = classes.data + classes_.front() * classes.dimension;
+    for (std::size_t d = 0; d < classes.dimension; ++d) chains[d % kChains] += f_[d] * static_cast<double>(row[d]);
+    return sum_of(chains);
 }
 
 void Query::combine_first(const KernelTable& kernels, const ClassEmbeddings& classes) {
@@ -196,6 +207,7 @@ void Query::combine_rows(const KernelTable& kernels, const ClassEmbeddings& clas
 
 // Adds the rest to f and finds the lengths.
 void Query::measure(const KernelTable& kernels, const ClassEmbeddings& classes) {
+    has_f_ = true;
     rest_length_ = rest_.empty() ? 0 : std::sqrt(kernels.squared_length(rest_.data(), classes.dimension));
     for (std::size_t d = 0; d < rest_.size(); ++d) f_[d] += rest_[d];
     length_ = std::sqrt(kernels.squared_length(f_.data(), classes.dimension));

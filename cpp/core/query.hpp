@@ -78,6 +78,7 @@ class Query {
 
     /// What f is divided by before scores are formed: its length for cosines, the default, or 1 for dot products.
     void use_dot(bool dot) { dot_ = dot; }
+    bool uses_dot() const { return dot_; }
 
     /// weights[t] = shares[t] / divisor, rounded once; those below `smallest` become zero.
     void make_weights(float smallest);
@@ -89,6 +90,8 @@ class Query {
     const std::vector<double>& f() const { return f_; }
     const std::vector<float>& direction() const { return direction_; }
     double length() const { return length_; }
+    /// f . s of the first class.
+    double product_with_first(const ClassEmbeddings& classes) const;
 
     /// How many of the weights a bound reads, the largest ones, and what the others can add to any unit label's score:
     /// the length of their part of f / divisor.
@@ -115,6 +118,8 @@ class Query {
     double divisor() const { return dot_ ? 1 : length_; }
 
     bool dot_ = false;
+    bool has_f_ = false;        // else its length alone is known, and
+    double first_product_ = 0;  // its product with the first class
     std::size_t n_kept_ = 0;
     bool is_row_ = false;  // only the first are listed, and rest_shares_ has a share for every class
     std::vector<std::uint32_t> classes_;

@@ -34,6 +34,8 @@ std::vector<float> labels_near_a_class(std::size_t n) {
 struct Outcome {
     bool gave_up;
     std::size_t blocks_scored;
+    std::vector<float> scores;
+    std::vector<std::int64_t> labels;
 };
 
 std::shared_ptr<const IndexData> build(const std::vector<float>& labels, bool compact) {
@@ -45,7 +47,8 @@ std::shared_ptr<const IndexData> build(const std::vector<float>& labels, bool co
 }
 
 // For an image that is any of the first `n_terms` classes.
-Outcome search(const IndexData& index, std::size_t n_terms, std::size_t k, std::size_t most_blocks) {
+Outcome search(const IndexData& index, std::size_t n_terms, std::size_t k, std::size_t most_blocks,
+               bool alone = false) {
     const Arithmetic arithmetic = choose_arithmetic(index, n_terms);
     Query query;
     std::vector<Entry<float>> kept;
@@ -53,9 +56,11 @@ Outcome search(const IndexData& index, std::size_t n_terms, std::size_t k, std::
     query.set_weights(kept);
     combine_for(kernels(), index, arithmetic, &query, 1);
     Search search;
-    search.begin(kernels(), index, {}, arithmetic, query, k, most_blocks);
+    search.begin(kernels(), index, {}, arithmetic, query, k, most_blocks, alone);
     while (search.choose()) search.visit();
-    return {search.gave_up(), search.blocks_scored()};
+    Outcome outcome{search.gave_up(), search.blocks_scored(), std::vector<float>(k), std::vector<std::int64_t>(k)};
+    search.write_to({outcome.scores.data(), outcome.labels.data(), k}, 0);
+    return outcome;
 }
 
 CONSE_TEST(gives_up, "index_search.a search that expects to score more than it may gives up early") {
@@ -91,6 +96,23 @@ CONSE_TEST(ends, "index_search.a search that may score everything never gives up
             CHECK(outcome.blocks_scored <= kBlocks);
         }
     });
+}
+
+CONSE_TEST(alone, "index_search.a search alone finds the same, in the nearest blocks where its classes agree") {
+    for (const bool compact : {false, true}) {
+        const auto index = build(labels_near_a_class(160), compact);
+        CHECK(index->nearest.blocks != nullptr);
+        testing::for_each_target([&] {
+            for (const std::size_t n_terms : {1, 2, 5, 32}) {
+                const Outcome among = search(*index, n_terms, 10, kBlocks),
+                              by_itself = search(*index, n_terms, 10, kBlocks, true);
+                CHECK(by_itself.scores == among.scores);
+                CHECK(by_itself.labels == among.labels);
+                // Ten blocks of labels that are all but class 0, and hardly any that have to be scored besides.
+                CHECK(n_terms > 1 || by_itself.blocks_scored <= 12);
+            }
+        });
+    }
 }
 
 }  // namespace
