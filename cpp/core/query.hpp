@@ -118,8 +118,10 @@ class Query {
     double divisor() const { return dot_ ? 1 : length_; }
 
     bool dot_ = false;
-    bool has_f_ = false;        // else its length alone is known, and
-    double first_product_ = 0;  // its product with the first class
+    bool has_f_ = false;  // else its length alone is known, and its product with the first class
+    // Found with the length, of products that are at hand: no batch takes longer, and a row alone, which needs it, 0.97
+    // of the time.
+    double first_product_ = 0;
     std::size_t n_kept_ = 0;
     bool is_row_ = false;  // only the first are listed, and rest_shares_ has a share for every class
     std::vector<std::uint32_t> classes_;
