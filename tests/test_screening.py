@@ -37,21 +37,41 @@ def by_score(labels, query):
 @pytest.mark.parametrize("dimension", [15, 16, 17, 31, 32, 33, 50, 300, 1025])
 def test_any_dimension_and_number_of_results(dtype, dimension):
     labels = normal(dimension, N_LABELS, dimension).astype(dtype)
-    for k in (1, 2, 10, 33, 500, N_LABELS):
+    for k in (1, 2, 10, 33, 64, 65, 500, N_LABELS // 4, N_LABELS // 4 + 1, N_LABELS):
         assert_alone_as_in_a_batch(normal(1, 3, dimension), labels, k)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 3])
-@pytest.mark.parametrize("n_labels", [527, 528, 529, 1055, 1056, 1057, 20_001])
+@pytest.mark.parametrize("n_labels", [1, 15, 16, 17, 39, 40, 41, 527, 528, 529, 1023, 1025, 20_001, 32_768, 32_769])
 def test_any_number_of_labels(n_labels, n_threads):
     assert_alone_as_in_a_batch(normal(1, 4, 24), normal(n_labels, n_labels, 24), 10, n_threads=n_threads)
 
 
-def test_labels_in_order_of_their_scores():
-    labels, query = normal(0, N_LABELS, 33), normal(1, 33)
+@pytest.mark.parametrize("k", [1, 64, 100, 3000, 20_000])
+@pytest.mark.parametrize("n_labels", [65_537, 131_101])
+def test_labels_that_are_screened_by_what_came_before(n_labels, k):
+    labels = normal(n_labels, n_labels, 16)
+    labels[:: n_labels // 7] = 0
+    labels[5 :: n_labels // 7] *= np.float32(1e-20)
+    assert_alone_as_in_a_batch(normal(1, 2, 16), labels, k)
+
+
+@pytest.mark.parametrize("n_labels", [N_LABELS, 70_000])
+@pytest.mark.parametrize("k", [20, 700])
+def test_labels_in_order_of_their_scores(n_labels, k):
+    labels, query = normal(0, n_labels, 33), normal(1, 33)
     ascending = by_score(labels, query)
     for ordered in (ascending, np.ascontiguousarray(ascending[::-1])):
-        assert_alone_as_in_a_batch(np.stack([query, -query]), ordered, 20)
+        assert_alone_as_in_a_batch(np.stack([query, -query]), ordered, k)
+
+
+def test_a_sample_that_misleads():
+    # Of the best labels every one lies where the sample for k = 100 looks: tiles of sixteen, four of them apart.
+    labels, query = normal(0, N_LABELS, 33), normal(1, 33)
+    ranked = by_score(labels, query)[::-1]
+    places = np.argsort(np.arange(N_LABELS) // 16 % 4 != 0, kind="stable")
+    labels[places] = ranked
+    assert_alone_as_in_a_batch(query[None], labels, 100)
 
 
 def test_scores_that_float32_cannot_tell_apart():
@@ -88,6 +108,15 @@ def test_lengths_that_are_given():
     for scale in (1e-20, 1e-6, 1.0, 1e6):
         query_lengths = np.full(4, scale)
         assert_alone_as_in_a_batch(queries, labels, 10, query_lengths, label_lengths=label_lengths)
+
+
+@pytest.mark.parametrize("n_labels", [N_LABELS, 70_000])
+def test_a_length_that_no_score_bears_is_found_wherever_it_is(n_labels):
+    labels, lengths = normal(0, n_labels, 50), np.ones(n_labels)
+    lengths[:100] = 0
+    lengths[[n_labels - 1, n_labels - 5, 2900]] = 1e-50  # 0 in float32
+    with pytest.raises(ValueError, match=r"label_lengths\[2900\] is 1e-50"):
+        cf.cosine_rank(normal(1, 1, 50), labels, label_lengths=lengths)
 
 
 def test_rows_at_any_distance():

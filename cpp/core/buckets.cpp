@@ -8,6 +8,7 @@ namespace conse {
 namespace {
 
 constexpr std::size_t kMostBuckets = 4096;
+constexpr std::uint32_t kFew = 32;  // sorted in one go with their neighbours
 
 // The lowest and the highest value, in four chains, so that no comparison waits for the last.
 template <class Value>
@@ -29,20 +30,32 @@ std::pair<Value, Value> range_of(const std::vector<Entry<Value>>& entries) {
 template <class Value>
 void Buckets<Value>::sort(std::vector<Entry<Value>>& entries) {
     if (!spread(entries)) return std::sort(entries.begin(), entries.end(), RanksBefore());
-    std::uint32_t begin = 0;
-    for (std::uint32_t& place : places_) begin += std::exchange(place, begin);
+    std::uint32_t begin = 0, most = 0;
+    for (std::uint32_t& place : places_) {
+        most = std::max(most, place);
+        begin += std::exchange(place, begin);
+    }
     sorted_.resize(entries.size());
     for (std::size_t i = 0; i < entries.size(); ++i) sorted_[places_[bucket_[i]]++] = entries[i];
     begin = 0;
-    for (const std::uint32_t end : places_) {
-        if (end > begin + 1) std::sort(sorted_.begin() + begin, sorted_.begin() + end, RanksBefore());
+    for (std::size_t i = 0; most > kFew && i < places_.size(); ++i) {
+        const std::uint32_t end = places_[i];
+        if (end > begin + kFew) std::sort(sorted_.begin() + begin, sorted_.begin() + end, RanksBefore());
         begin = end;
+    }
+    // None leaves its bucket.
+    for (std::size_t i = 1; i < sorted_.size(); ++i) {
+        const Entry<Value> entry = sorted_[i];
+        std::size_t place = i;
+        for (; place > 0 && ranks_before(entry, sorted_[place - 1]); --place) sorted_[place] = sorted_[place - 1];
+        sorted_[place] = entry;
     }
     entries.swap(sorted_);
 }
 
 template <class Value>
 Value Buckets<Value>::cut(std::vector<Entry<Value>>& entries, std::size_t k) {
+    if (entries.size() == k) return range_of(entries).first;
     std::size_t n_better = 0;  // in buckets before the one where the k-th lies
     if (spread(entries)) {
         std::uint32_t last = 0;

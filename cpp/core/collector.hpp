@@ -13,11 +13,7 @@
 namespace conse {
 
 template <class Value>
-void sort_rest_by_id(std::vector<Entry<Value>>& entries, std::size_t n_first) {
-    if (entries.size() <= n_first) return;
-    std::sort(entries.begin() + static_cast<std::ptrdiff_t>(n_first), entries.end(),
-              [](const Entry<Value>& a, const Entry<Value>& b) { return a.id < b.id; });
-}
+void sort_rest_by_id(std::vector<Entry<Value>>& entries, std::size_t n_first);
 
 /// Few are kept sorted, each newcomer put into its place. Many gather in a reservoir, which is cut back to the k
 /// best when twice as many have come, so that an entry costs constant time for any k.
@@ -60,8 +56,10 @@ class Collector {
     /// The k best (or fewer), best first.
     const std::vector<Entry<Value>>& finish() {
         if (k_ > kFew) {
-            cut();
+            // Sorting some more costs less than finding out which they are.
+            if (repeated_ids_ || entries_.size() > k_ + k_ / 4) cut();
             buckets_.sort(entries_);
+            entries_.resize(std::min(k_, entries_.size()));
         }
         return entries_;
     }
@@ -90,22 +88,8 @@ class Collector {
         }
     }
 
-    void cut() {
-        if (repeated_ids_) keep_best_of_each_id();
-        if (entries_.size() >= k_) {
-            floor_ = buckets_.cut(entries_, k_);
-            full_ = true;
-        }
-        next_settling_ = entries_.size() + k_;
-    }
-
-    void keep_best_of_each_id() {
-        std::sort(entries_.begin(), entries_.end(), [](const Entry<Value>& a, const Entry<Value>& b) {
-            return a.id < b.id || (a.id == b.id && a.value > b.value);
-        });
-        const auto same_id = [](const Entry<Value>& a, const Entry<Value>& b) { return a.id == b.id; };
-        entries_.erase(std::unique(entries_.begin(), entries_.end(), same_id), entries_.end());
-    }
+    void cut();
+    void keep_best_of_each_id();
 
     std::size_t k_ = 1;
     std::size_t next_settling_ = 1;

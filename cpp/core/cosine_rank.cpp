@@ -13,6 +13,7 @@
 #include "core/dtype.hpp"
 #include "core/parallel.hpp"
 #include "core/row_queries.hpp"
+#include "core/screening.hpp"
 #include "core/unit_rows.hpp"
 #include "core/write_ranking.hpp"
 
@@ -25,11 +26,15 @@ constexpr double kLongestQuery = 1e7;
 void rank_directions(const Directions& directions, const LabelRows& labels, const RankingView& ranking,
                      const Execution& execution) {
     const KernelTable& table = kernels();
+    const auto screened = screen(table, directions, labels, ranking.k, execution);
     const auto make = [&](Range batch, std::size_t most_labels, std::size_t k) {
-        return std::make_unique<DenseRanker>(table, directions, labels, batch, most_labels, k);
+        return std::make_unique<DenseRanker>(table, directions, labels, screened ? &*screened : nullptr, batch,
+                                             most_labels, k);
     };
     const auto write = [&](std::size_t q, const auto& best) { write_ranking(best, q, ranking); };
-    rank_in_batches(directions, {labels.view.rows, labels.view.columns, ranking.k, false, make, write}, execution);
+    const std::size_t n_labels = screened ? screened->size() : labels.view.rows;
+    rank_in_batches(directions, {n_labels, labels.view.columns, ranking.k, false, make, write},
+                    stage(execution, screened ? 1 : 0, 1));
 }
 
 void require_labels(const char* argument, const MatrixView& labels, std::size_t dimension) {

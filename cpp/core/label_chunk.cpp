@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "core/dtype.hpp"
@@ -22,29 +21,19 @@ LabelChunk::LabelChunk(const KernelTable& kernels, const LabelRows& labels, std:
       factors_((most + kDenseLanes - 1) / kDenseLanes),
       squared_lengths_(factors_.size() * kDenseLanes) {}
 
-DenseRows LabelChunk::rows_of(std::size_t begin, std::size_t end) const {
-    return {labels_.view.row(begin), labels_.view.row_stride, end - begin, labels_.view.columns};
-}
-
 void LabelChunk::take(std::size_t begin, std::size_t end) {
     begin_ = begin;
-    ids_ = nullptr;
-    rows_ = rows_of(begin, end);
-    lengths_ = lengths_of(begin);
+    rows_ = labels_.rows_of(begin, end);
+    lengths_ = labels_.lengths_from(begin);
 }
 
-void LabelChunk::gather(const std::int32_t* ids, std::size_t count) {
+void LabelChunk::take(const std::int32_t* ids, std::size_t count) {
     begin_ = 0;
-    ids_ = ids;
-    const std::size_t row_bytes = labels_.view.columns * size_of(labels_.view.dtype);
-    gathered_rows_.resize(count * row_bytes);
-    gathered_lengths_.resize(labels_.lengths ? count : 0);
-    for (std::size_t lane = 0; lane < count; ++lane) {
-        std::memcpy(gathered_rows_.data() + lane * row_bytes, labels_.view.row(label_of(lane)), row_bytes);
-        if (labels_.lengths) gathered_lengths_[lane] = labels_.lengths[label_of(lane)];
-    }
-    rows_ = {gathered_rows_.data(), static_cast<std::ptrdiff_t>(row_bytes), count, labels_.view.columns};
-    lengths_ = labels_.lengths ? gathered_lengths_.data() : nullptr;
+    rows_ = labels_.rows_of(0, count);
+    rows_.ids = ids;
+    chosen_lengths_.resize(labels_.lengths ? count : 0);
+    for (std::size_t i = 0; i < chosen_lengths_.size(); ++i) chosen_lengths_[i] = labels_.lengths[ids[i]];
+    lengths_ = labels_.lengths ? chosen_lengths_.data() : nullptr;
 }
 
 void LabelChunk::pack(std::size_t begin, std::size_t end, std::size_t soon) {
@@ -64,7 +53,7 @@ void LabelChunk::score(std::size_t begin, std::size_t end, const float* query, f
 
 void LabelChunk::score(const std::int32_t* ids, std::size_t count, const float* query, float floor, float* scores,
                        std::uint16_t* masks) {
-    gather(ids, count);
+    take(ids, count);
     score(query, floor, scores, masks);
 }
 
@@ -73,19 +62,6 @@ void LabelChunk::score(const float* query, float floor, float* scores, std::uint
     kernel(query, rows_, scores, squared_lengths_.data());
     make_factors();
     kernels_.scale(scores, factors_.data()->lanes, n_tiles_ * kDenseLanes, floor, scores, masks);
-}
-
-void LabelChunk::screen(std::size_t begin, std::size_t end, const float* query, float floor, float margin,
-                        std::vector<std::int32_t>& ids) {
-    const auto kernel = labels_.view.dtype == DType::f16 ? kernels_.screen_f16 : kernels_.screen_f32;
-    screened_.resize((end - begin + kDenseLanes - 1) / kDenseLanes);
-    kernel(query, rows_of(begin, end), lengths_of(begin), floor, margin, screened_.data());
-    for (std::size_t tile = 0; tile < screened_.size(); ++tile) {
-        for (std::uint32_t mask = screened_[tile]; mask != 0; mask &= mask - 1) {
-            const std::size_t label = begin + tile * kDenseLanes + static_cast<std::size_t>(__builtin_ctz(mask));
-            if (label < end) ids.push_back(static_cast<std::int32_t>(label));
-        }
-    }
 }
 
 // A factor of NaN keeps a label out of what the kernels find.

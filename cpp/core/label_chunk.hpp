@@ -14,6 +14,11 @@ struct LabelRows {
     const char* argument;  // what the caller calls them
     const MatrixView& view;
     const double* lengths;  // or null: those of the rows
+
+    DenseRows rows_of(std::size_t begin, std::size_t end) const {
+        return {view.row(begin), view.row_stride, end - begin, view.columns};
+    }
+    const double* lengths_from(std::size_t begin) const { return lengths ? lengths + begin : nullptr; }
 };
 
 /// "label_lengths[3] is ...": a score by this length is more than float32 can hold.
@@ -37,13 +42,9 @@ class LabelChunk {
     void score(const std::int32_t* ids, std::size_t count, const float* query, float floor, float* scores,
                std::uint16_t* masks);
 
-    /// Adds to `ids` the labels of [begin, end) whose scores may reach the floor; `margin` as in screen_f32.
-    void screen(std::size_t begin, std::size_t end, const float* query, float floor, float margin,
-                std::vector<std::int32_t>& ids);
-
     /// What the lanes hold: labels from the first on, or of those ids.
     std::size_t first_label() const { return begin_; }
-    const std::int32_t* ids() const { return ids_; }
+    const std::int32_t* ids() const { return rows_.ids; }
     std::size_t n_tiles() const { return n_tiles_; }
 
     /// Labels that the kernels cannot score: too long or too short for float32, or not finite. Ascending.
@@ -60,27 +61,24 @@ class LabelChunk {
         float lanes[kDenseLanes];
     };
 
-    DenseRows rows_of(std::size_t begin, std::size_t end) const;
-    const double* lengths_of(std::size_t begin) const { return labels_.lengths ? labels_.lengths + begin : nullptr; }
     void take(std::size_t begin, std::size_t end);
-    void gather(const std::int32_t* ids, std::size_t count);
+    void take(const std::int32_t* ids, std::size_t count);
     void score(const float* query, float floor, float* scores, std::uint16_t* masks);
     void make_factors();
     void correct_factor(std::size_t lane);
-    std::size_t label_of(std::size_t lane) const { return ids_ ? static_cast<std::size_t>(ids_[lane]) : begin_ + lane; }
+    std::size_t label_of(std::size_t lane) const {
+        return rows_.ids ? static_cast<std::size_t>(rows_.ids[lane]) : begin_ + lane;
+    }
 
     const KernelTable& kernels_;
     LabelRows labels_;
     std::size_t begin_ = 0, n_tiles_ = 0;
-    const std::int32_t* ids_ = nullptr;
     DenseRows rows_{};                 // of the lanes
     const double* lengths_ = nullptr;  // of the lanes, where they are given
     Bytes next_;                       // rows that will be packed next
-    std::vector<char> gathered_rows_;
-    std::vector<double> gathered_lengths_;
-    std::vector<std::uint16_t> screened_;  // masks
-    std::vector<Line> lines_;              // (tiles, dimension)
-    std::vector<Line> factors_;            // (tiles)
+    std::vector<double> chosen_lengths_;
+    std::vector<Line> lines_;    // (tiles, dimension)
+    std::vector<Line> factors_;  // (tiles)
     std::vector<double> squared_lengths_;
     std::vector<std::size_t> extremes_;
     std::vector<double> row_;

@@ -151,8 +151,7 @@ class PairRows : public RowQueries {
     const std::vector<Entry<ValueOf<Element>>>& read(std::size_t r) const {
         thread_local std::vector<Entry<ValueOf<Element>>> pairs;
         read(r, pairs);
-        const auto by_class = [](const auto& a, const auto& b) { return a.id < b.id; };
-        std::sort(pairs.begin(), pairs.end(), by_class);
+        sort_rest_by_id(pairs, 0);
         for (std::size_t t = 1; t < pairs.size(); ++t) {
             if (pairs[t].id != pairs[t - 1].id) continue;
             invalid_argument("indices[", r, "] holds class ", pairs[t].id,

@@ -40,12 +40,14 @@ struct Rows {
     std::ptrdiff_t ahead;  // bytes to the next sixteen, or 0
 
     Rows(const DenseRows& labels, std::size_t first) : dimension(labels.dimension), ahead(0) {
-        const char* row = static_cast<const char*>(labels.data) + static_cast<std::ptrdiff_t>(first) * labels.stride;
-        for (std::size_t lane = 0; lane < kDenseLanes; ++lane) {
-            begin[lane] = reinterpret_cast<const Element*>(row);
-            if (first + lane + 1 < labels.count) row += labels.stride;
+        const bool is_last = first + kDenseLanes >= labels.count;
+        if (labels.ids == nullptr && !is_last) ahead = static_cast<std::ptrdiff_t>(kDenseLanes) * labels.stride;
+#pragma GCC unroll 1
+        for (const Element*& row : begin) {
+            const auto label = static_cast<std::ptrdiff_t>(labels.ids == nullptr ? first : labels.ids[first]);
+            row = reinterpret_cast<const Element*>(static_cast<const char*>(labels.data) + label * labels.stride);
+            first += first + 1 < labels.count;
         }
-        if (first + kDenseLanes < labels.count) ahead = static_cast<std::ptrdiff_t>(kDenseLanes) * labels.stride;
     }
 
     // Asks for the next sixteen rows from end to end while these are read column by column: sixteen streams at once are

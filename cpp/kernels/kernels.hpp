@@ -63,12 +63,14 @@ constexpr double kLeastUsual = 1e-15, kMostUsual = 1e15;
 // A dense label is screened in float32 where its length and the one it is given lie between these.
 constexpr float kShortestScreened = 1e-10f, kLongestScreened = 1e10f;
 
-// Labels, `stride` bytes apart, never over-read. `count` results are written as a multiple of 16.
+// Labels, `stride` bytes apart, never over-read: all of them, or those of `ids`. `count` results are written as a
+// multiple of 16.
 struct DenseRows {
     const void* data;
     std::ptrdiff_t stride;
     std::size_t count;
     std::size_t dimension;
+    const std::int32_t* ids = nullptr;
 };
 
 // Rows of queries, `stride` floats apart, and what each one's scores have to reach to be worth a look.
@@ -181,13 +183,14 @@ struct KernelTable {
     void (*dots_f32)(const float* query, const DenseRows& labels, float* dots, double* squared_lengths);
     void (*dots_f16)(const float* query, const DenseRows& labels, float* dots, double* squared_lengths);
 
-    // Which labels may reach the floor of one query: bit `lane` of masks[tile] is unset only where the product is at
-    // most floor * (the length given, or the label's own) - margin * (its own), all in float32 and sums in any order.
-    // At least 16 dimensions; `lengths` may be null; bits of lanes without a label mean nothing.
-    void (*screen_f32)(const float* query, const DenseRows& labels, const double* lengths, float floor, float margin,
-                       std::uint16_t* masks);
-    void (*screen_f16)(const float* query, const DenseRows& labels, const double* lengths, float floor, float margin,
-                       std::uint16_t* masks);
+    // Between which numbers each label's score for one query lies: the product over the length given, or the label's
+    // own, and margin * (its own) over the same to either side, all in float32 and sums in any order; all numbers for a
+    // label beyond the limits above. At least 16 dimensions; `lengths` may be null; results have room for a multiple of
+    // 16.
+    void (*enclose_f32)(const float* query, const DenseRows& labels, const double* lengths, float margin, float* lowest,
+                        float* highest);
+    void (*enclose_f16)(const float* query, const DenseRows& labels, const double* lengths, float margin, float* lowest,
+                        float* highest);
 
     // factors[i] = 1 / sqrt(squared_lengths[i]), or NaN beside the limits above; whether there was none such.
     bool (*invert_lengths)(const double* squared_lengths, std::size_t count, float* factors);

@@ -60,6 +60,10 @@ struct Lanes16 {
         for (int i = 0; i < kRegisters; ++i) c.r[i] = multiply_add(a.r[i], b.r[i], c.r[i]);
         return c;
     }
+    friend Lanes16 operator/(Lanes16 a, const Lanes16& b) {
+        for (int i = 0; i < kRegisters; ++i) a.r[i] = a.r[i] / b.r[i];
+        return a;
+    }
     friend Lanes16 root(Lanes16 a) {
         for (int i = 0; i < kRegisters; ++i) a.r[i] = root(a.r[i]);
         return a;

@@ -25,6 +25,7 @@ struct NativeF32 {
     void store(float* p) const { _mm256_storeu_ps(p, v); }
     friend NativeF32 operator+(NativeF32 a, NativeF32 b) { return {_mm256_add_ps(a.v, b.v)}; }
     friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+    friend NativeF32 operator/(NativeF32 a, NativeF32 b) { return {_mm256_div_ps(a.v, b.v)}; }
     friend NativeF32 root(NativeF32 a) { return {_mm256_sqrt_ps(a.v)}; }
     friend NativeF32 max(NativeF32 a, NativeF32 b) { return {_mm256_max_ps(a.v, b.v)}; }
     friend NativeF32 min(NativeF32 a, NativeF32 b) { return {_mm256_min_ps(a.v, b.v)}; }

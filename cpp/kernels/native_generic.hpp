@@ -24,6 +24,7 @@ struct NativeScalar {
     friend NativeScalar operator+(NativeScalar a, NativeScalar b) { return {a.v + b.v}; }
     friend NativeScalar multiply_add(NativeScalar a, NativeScalar b, NativeScalar c) { return {a.v * b.v + c.v}; }
     friend NativeScalar inverse_root(NativeScalar a) { return {1 / __builtin_sqrt(a.v)}; }
+    friend NativeScalar operator/(NativeScalar a, NativeScalar b) { return {a.v / b.v}; }
     friend NativeScalar root(NativeScalar a) { return {static_cast<Value>(__builtin_sqrt(a.v))}; }
     friend NativeScalar max(NativeScalar a, NativeScalar b) { return {a.v > b.v ? a.v : b.v}; }
     friend NativeScalar min(NativeScalar a, NativeScalar b) { return {a.v < b.v ? a.v : b.v}; }

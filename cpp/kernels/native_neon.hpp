@@ -21,6 +21,7 @@ struct NativeF32 {
     void store(float* p) const { vst1q_f32(p, v); }
     friend NativeF32 operator+(NativeF32 a, NativeF32 b) { return {vaddq_f32(a.v, b.v)}; }
     friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
+    friend NativeF32 operator/(NativeF32 a, NativeF32 b) { return {vdivq_f32(a.v, b.v)}; }
     friend NativeF32 root(NativeF32 a) { return {vsqrtq_f32(a.v)}; }
     friend NativeF32 max(NativeF32 a, NativeF32 b) { return {vmaxq_f32(a.v, b.v)}; }
     friend NativeF32 min(NativeF32 a, NativeF32 b) { return {vminq_f32(a.v, b.v)}; }

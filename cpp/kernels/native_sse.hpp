@@ -29,6 +29,7 @@ struct NativeF32 {
     friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) {
         return {_mm_add_ps(_mm_mul_ps(a.v, b.v), c.v)};
     }
+    friend NativeF32 operator/(NativeF32 a, NativeF32 b) { return {_mm_div_ps(a.v, b.v)}; }
     friend NativeF32 root(NativeF32 a) { return {_mm_sqrt_ps(a.v)}; }
     friend NativeF32 max(NativeF32 a, NativeF32 b) { return {_mm_max_ps(a.v, b.v)}; }
     friend NativeF32 min(NativeF32 a, NativeF32 b) { return {_mm_min_ps(a.v, b.v)}; }

@@ -1,4 +1,4 @@
-// Screening for one dense query: which labels may reach its floor. Rows are read from end to end, at the speed of
+// Screening for one dense query: between which numbers the scores lie. Rows are read from end to end, at the speed of
 // memory, where `dots` needs sixteen of them side by side; what comes out is near the scores, not their bits.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include "kernels.hpp"
 #include "lanes.hpp"
 #include "product.hpp"
+#include "select.hpp"
 
 namespace conse {
 namespace CONSE_TARGET_NAMESPACE {
@@ -69,7 +70,7 @@ struct RowSums {
         square.store(squares[lane]);
     }
 
-    static F32 totals(const Partial& partial) {
+    __attribute__((noinline)) static F32 totals(const Partial& partial) {
         F32 sums;
         for (std::size_t part = 0; part < kParts; ++part) {
             const float* rows[kRowLanes];
@@ -86,11 +87,38 @@ F32 in_float32(const double* values, std::size_t count) {
     return F32::load(rounded);
 }
 
-template <class Element>
-void screen(const float* query, const DenseRows& labels, const double* lengths, float floor, float margin,
-            std::uint16_t* masks) {
-    const F32 zero = F32::broadcast(0), lowest = F32::broadcast(floor), less = F32::broadcast(-margin);
+// A tile's bounds; tells which lanes may be of labels without a direction. Of a label beyond the limits nothing is
+// known, and whatever is not a number compares as false. Not inlined: kernels for two kinds of elements share it.
+__attribute__((noinline)) std::uint32_t bound(const RowSums& sums, const double* lengths, std::size_t n, float margin,
+                                              float* lowest, float* highest) {
+    const F32 zero = F32::broadcast(0), none = F32::broadcast(-infinity<float>());
     const F32 shortest = F32::broadcast(kShortestScreened), longest = F32::broadcast(kLongestScreened);
+    const F32 length = root(RowSums::totals(sums.squares));
+    const F32 given = lengths == nullptr ? length : in_float32(lengths, n);
+    const F32 inverse = F32::broadcast(1) / given, score = multiply_add(RowSums::totals(sums.dots), inverse, zero);
+    const F32 error = multiply_add(multiply_add(length, inverse, zero), F32::broadcast(margin), zero);
+    const auto in_limits = [&](const F32& x, const F32& value) {
+        return choose(x, shortest, choose(longest, x, value, none), none);
+    };
+    const F32 minus_one = F32::broadcast(-1), below = multiply_add(error, minus_one, score);
+    const F32 minus_above = multiply_add(minus_one, score, multiply_add(error, minus_one, zero));
+    in_limits(length, in_limits(given, below)).store(lowest);
+    multiply_add(in_limits(length, in_limits(given, minus_above)), minus_one, zero).store(highest);
+    return at_least(zero, given);
+}
+
+template <class Element>
+__attribute__((noinline)) bool is_zero(const DenseRows& labels, std::size_t label) {
+    const char* row = static_cast<const char*>(labels.data) + static_cast<std::ptrdiff_t>(label) * labels.stride;
+    const auto* elements = reinterpret_cast<const Element*>(row);
+    std::size_t d = 0;
+    while (d < labels.dimension && value_of(elements[d]) == 0) ++d;
+    return d == labels.dimension;
+}
+
+template <class Element>
+void enclose(const float* query, const DenseRows& labels, const double* lengths, float margin, float* lowest,
+             float* highest) {
     const std::ptrdiff_t stride = labels.stride, ahead = stride > 0 ? (kScreenAhead / stride + 1) * stride : stride;
     const ScreenQuery screened(query, labels.dimension);
     const char* row = static_cast<const char*>(labels.data);
@@ -100,13 +128,14 @@ void screen(const float* query, const DenseRows& labels, const double* lengths, 
         for (std::size_t lane = 0; lane < n; ++lane, row += stride) {
             sums.read(lane, screened, reinterpret_cast<const Element*>(row), ahead);
         }
-        const F32 dot = RowSums::totals(sums.dots), length = root(RowSums::totals(sums.squares));
-        const F32 given = lengths == nullptr ? length : in_float32(lengths + first, n);
-        const F32 least = multiply_add(lowest, given, multiply_add(less, length, zero));
-        // Whatever is not a number compares as false and may reach anything.
-        const std::uint32_t usual = at_least(length, shortest) & at_least(longest, length) & at_least(given, shortest) &
-                                    at_least(longest, given);
-        masks[first / kDenseLanes] = static_cast<std::uint16_t>(~(usual & at_least(least, dot)));
+        const double* given = lengths == nullptr ? nullptr : lengths + first;
+        std::uint32_t left = bound(sums, given, n, margin, lowest + first, highest + first);
+        for (; left != 0; left &= left - 1) {
+            const auto lane = static_cast<std::size_t>(__builtin_ctz(left));
+            if (lane >= n) break;
+            const bool none = given == nullptr ? is_zero<Element>(labels, first + lane) : given[lane] == 0;
+            if (none) highest[first + lane] = -infinity<float>();
+        }
     }
 }
 

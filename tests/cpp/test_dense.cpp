@@ -101,60 +101,82 @@ CONSE_TEST(lengths, "dense.squared lengths hold for any float32") {
     });
 }
 
-CONSE_TEST(screening, "dense.screen passes what may reach the floor, little else, and never reads past a row") {
+// Lowest and highest scores of labels.
+struct Bounds {
+    std::vector<float> lowest, highest;
+
+    Bounds(const std::vector<float>& query, const DenseRows& rows, const double* lengths, double margin)
+        : lowest((rows.count + 15) / 16 * 16), highest(lowest.size()) {
+        kernels().enclose_f32(query.data(), rows, lengths, static_cast<float>(margin), lowest.data(), highest.data());
+    }
+};
+
+CONSE_TEST(screening, "dense.enclose holds the scores, hardly more than that, and never reads past a row") {
     testing::for_each_target([] {
         for (const std::size_t dimension : {16, 17, 31, 32, 33, 50, 300, 1023, 1025}) {
             const std::size_t count = 37;
             const auto labels = testing::exactly(testing::random_floats(count * dimension, 5));
             const auto query = testing::random_floats(dimension, 6);
             const DenseRows rows = rows_of(labels.get(), count, dimension);
-            std::vector<double> products(count), own(count), given(count);
+            std::vector<double> given(count);
+            for (std::size_t i = 0; i < count; ++i) given[i] = 1 + static_cast<double>(i % 5);
             double squares_of_query = 0;
             for (const float x : query) squares_of_query += static_cast<double>(x) * static_cast<double>(x);
-            for (std::size_t i = 0; i < count; ++i) {
-                double squares = 0;
-                for (std::size_t d = 0; d < dimension; ++d) {
-                    const double x = static_cast<double>(labels[i * dimension + d]);
-                    products[i] += x * static_cast<double>(query[d]);
-                    squares += x * x;
-                }
-                own[i] = std::sqrt(squares);
-                given[i] = 1 + static_cast<double>(i % 5);
-            }
             const double margin = 1e-6 * static_cast<double>(dimension) * std::sqrt(squares_of_query);
             for (const bool with_lengths : {false, true}) {
-                const std::vector<double>& divisors = with_lengths ? given : own;
-                const double* lengths = with_lengths ? given.data() : nullptr;
-                for (std::size_t which = 0; which < count; which += 4) {  // the score of a label is the floor
-                    const double floor = products[which] / divisors[which];
-                    std::uint16_t masks[3];
-                    kernels().screen_f32(query.data(), rows, lengths, static_cast<float>(floor),
-                                         static_cast<float>(margin), masks);
-                    for (std::size_t i = 0; i < count; ++i) {
-                        const bool passed = masks[i / 16] >> i % 16 & 1;
-                        const double excess = products[i] - floor * divisors[i];
-                        if (excess >= 0) CHECK(passed);
-                        if (excess < -2 * margin * own[i]) CHECK(!passed);
+                const Bounds bounds(query, rows, with_lengths ? given.data() : nullptr, margin);
+                for (std::size_t i = 0; i < count; ++i) {
+                    double product = 0, squares = 0;
+                    for (std::size_t d = 0; d < dimension; ++d) {
+                        const double x = static_cast<double>(labels[i * dimension + d]);
+                        product += x * static_cast<double>(query[d]);
+                        squares += x * x;
                     }
+                    const double length = with_lengths ? given[i] : std::sqrt(squares);
+                    const double lowest = static_cast<double>(bounds.lowest[i]);
+                    const double highest = static_cast<double>(bounds.highest[i]);
+                    CHECK(lowest <= product / length && product / length <= highest);
+                    CHECK(highest - lowest <= 2.1 * margin * std::sqrt(squares) / length);
                 }
             }
         }
     });
 }
 
-CONSE_TEST(screening_the_strange, "dense.screen passes whatever is too long, too short or no number") {
+CONSE_TEST(screening_the_strange, "dense.enclose says nothing of what is too long, too short or no number") {
     testing::for_each_target([] {
         const std::vector<float> query(20, 1);
-        for (const float strange : {0.0f, 1e-42f, 1e-11f, 1e11f, 3e38f, INFINITY, -INFINITY, NAN}) {
+        const auto unknown = [](const Bounds& bounds, std::size_t i) {
+            return bounds.lowest[i] == -INFINITY && bounds.highest[i] == INFINITY;
+        };
+        for (const float strange : {1e-42f, 1e-11f, 1e11f, 3e38f, INFINITY, -INFINITY, NAN}) {
             std::vector<float> labels(18 * 20, -1);
             for (std::size_t d = 0; d < 20; ++d) labels[17 * 20 + d] = std::copysign(strange, -1.0f);
-            std::uint16_t masks[2];
-            kernels().screen_f32(query.data(), rows_of(labels.data(), 18, 20), nullptr, 0.5f, 1e-3f, masks);
-            CHECK(masks[0] == 0 && (masks[1] & 3) == 2);
             std::vector<double> lengths(18, 1);
             lengths[4] = static_cast<double>(strange);
-            kernels().screen_f32(query.data(), rows_of(labels.data(), 18, 20), lengths.data(), 0.5f, 1e-3f, masks);
-            CHECK(masks[0] == 1 << 4 && (masks[1] & 3) == 2);
+            lengths[5] = 1e-50;
+            const DenseRows rows = rows_of(labels.data(), 18, 20);
+            const Bounds own(query, rows, nullptr, 1e-3), given(query, rows, lengths.data(), 1e-3);
+            for (std::size_t i = 0; i < 18; ++i) {
+                CHECK(unknown(own, i) == (i == 17));
+                CHECK(unknown(given, i) == (i == 4 || i == 5 || i == 17));
+            }
+        }
+    });
+}
+
+CONSE_TEST(screening_nothing, "dense.enclose lets no label rank that has no direction") {
+    testing::for_each_target([] {
+        const std::vector<float> query(20, 1);
+        std::vector<float> labels(18 * 20, 1);
+        for (const std::size_t none : {3, 17}) std::fill_n(labels.begin() + static_cast<long>(none * 20), 20, -0.0f);
+        std::vector<double> lengths(18, 1);
+        lengths[7] = 0;
+        const DenseRows rows = rows_of(labels.data(), 18, 20);
+        const Bounds own(query, rows, nullptr, 1e-3), given(query, rows, lengths.data(), 1e-3);
+        for (std::size_t i = 0; i < 18; ++i) {
+            CHECK((own.highest[i] == -INFINITY) == (i == 3 || i == 17));
+            CHECK((given.highest[i] == -INFINITY) == (i == 7));
         }
     });
 }
