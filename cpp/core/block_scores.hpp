@@ -1,7 +1,6 @@
 // The scores of one block of labels, the one arithmetic behind every ranking and every single score.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
 #include "core/index_data.hpp"
@@ -10,10 +9,10 @@
 
 namespace conse {
 
-// Weights below this are left out. Times any step of the maxima they would leave float32's ordinary numbers, and what
-// they could add to a score, 2^-100 of a class's length, is nothing.
+// Weights below this are left out. Times the step of the maxima, a power of two, they would leave float32's ordinary
+// numbers, and what they could add to a score, 2^-100 of a class's length, is nothing.
 inline float smallest_weight(const IndexData& index) {
-    return std::ldexp(0x1p-115f, -std::ilogb(index.maxima_step));
+    return 0x1p-115f / index.maxima_step;
 }
 
 /// Combines queries as far as make_scorable() and a search need it.

@@ -27,11 +27,10 @@ constexpr std::uint16_t lowest<std::uint16_t>() {
 
 /// Row r of x as selection has to see it, whichever row is asked of the view: classes to be refilled are zero, or the
 /// lowest number where there are negative ones. What is no valid value stays, so that selection finds and names it. The
-/// row is copied into `scratch`, other rows are not; without such classes the view is x.
+/// row is copied into `scratch`, other rows are not.
 template <class Element>
 MatrixView without_missing(const MatrixView& x, std::size_t r, const ClassEmbeddings& classes, bool any_sign,
                            std::vector<Element>& scratch) {
-    if (classes.n_refilled == 0) return x;
     const Element* row = contiguous_row(x, r, scratch);
     if (row != scratch.data()) scratch.assign(row, row + x.columns);
     for (std::size_t i = 0; i < classes.n_refilled; ++i) {

@@ -72,6 +72,7 @@ class ClassifierRows : public RowQueries {
 
     // Row r as selection sees it: missing classes may have to give their places to the next ones.
     MatrixView seen_row(std::size_t r) const {
+        if (classes_.n_refilled == 0) return rows_;
         thread_local std::vector<Element> scratch;
         return without_missing(rows_, r, classes_, domain_ == Domain::finite, scratch);
     }
