@@ -8,6 +8,7 @@
 
 #include "core/buckets.hpp"
 #include "core/parallel.hpp"
+#include "core/survey.hpp"
 
 namespace conse {
 namespace {
@@ -33,25 +34,6 @@ float screening_margin(const float* query, std::size_t dimension) {
     return static_cast<float>(terms * std::numeric_limits<float>::epsilon() / 2 * std::sqrt(squares));
 }
 
-// What at least k values reach, and few more; k is kSurveyLanes at most.
-float surveyed_floor(const KernelTable& kernels, const float* values, std::size_t n, std::size_t k) {
-    Survey<float> survey;
-    kernels.survey_f32(values, n, k, &survey);
-    return survey.floor;
-}
-
-// What a sample says that somewhat more than k values reach.
-float guessed_floor(const KernelTable& kernels, const float* values, std::size_t n, std::size_t k) {
-    constexpr std::size_t kExpected = 24, kRank = 34;  // of the k largest in the sample; two standard deviations more
-    const std::size_t step = k / kExpected * kDenseLanes;
-    std::vector<float> sample;
-    sample.reserve(n / step * kDenseLanes + kDenseLanes);
-    for (std::size_t i = 0; i + kDenseLanes <= n; i += step) {
-        sample.insert(sample.end(), values + i, values + i + kDenseLanes);
-    }
-    return surveyed_floor(kernels, sample.data(), sample.size(), kRank);
-}
-
 void append_reaching(const KernelTable& kernels, const float* values, std::size_t n, float floor,
                      std::vector<std::int32_t>& places) {
     std::uint32_t columns[kLabelsAtOnce];
@@ -65,8 +47,9 @@ void append_reaching(const KernelTable& kernels, const float* values, std::size_
 float floor_of(const KernelTable& kernels, const float* values, std::size_t n, std::size_t k) {
     if (k > n) return kNothing;
     if (k <= kSurveyLanes) return surveyed_floor(kernels, values, n, k);
+    std::vector<float> sample;
     std::vector<std::int32_t> places;
-    append_reaching(kernels, values, n, guessed_floor(kernels, values, n, k), places);
+    append_reaching(kernels, values, n, guessed_floor(kernels, values, n, k, sample), places);
     if (places.size() < k) {
         places.clear();
         append_reaching(kernels, values, n, kNothing, places);

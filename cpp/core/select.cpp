@@ -6,36 +6,10 @@
 
 #include "core/dtype.hpp"
 #include "core/message.hpp"
+#include "core/survey.hpp"
 
 namespace conse {
 namespace {
-
-auto survey_of(const KernelTable& k, const std::uint16_t*) {
-    return k.survey_f16;
-}
-auto survey_of(const KernelTable& k, const float*) {
-    return k.survey_f32;
-}
-auto survey_of(const KernelTable& k, const double*) {
-    return k.survey_f64;
-}
-
-auto weight_survey_of(const KernelTable& k, const std::uint16_t*) {
-    return k.survey_weights_f16;
-}
-auto weight_survey_of(const KernelTable& k, const float*) {
-    return k.survey_weights_f32;
-}
-
-auto collect_of(const KernelTable& k, const std::uint16_t*) {
-    return k.collect_f16;
-}
-auto collect_of(const KernelTable& k, const float*) {
-    return k.collect_f32;
-}
-auto collect_of(const KernelTable& k, const double*) {
-    return k.collect_f64;
-}
 
 // The slow, exact look at a row of which the survey said that something may be wrong.
 template <class Element>
@@ -122,7 +96,7 @@ auto Selector<Element>::select(const KernelTable& kernels, const Element* row, s
                                Domain domain, const char* argument,
                                std::size_t row_number) -> const std::vector<Entry<Value>>& {
     Value floor = floor_of(kernels, row, n, k, domain, argument, row_number);
-    if (k > kSurveyLanes) return many_.select(row, n, k);
+    if (k > kSurveyLanes) return many_.select(kernels, row, n, k);
     columns_.resize(kColumnsAtOnce);
     if constexpr (std::is_same_v<Value, float>) {
         const std::size_t found = n > kColumnsAtOnce ? n : collect_of(kernels, row)(row, 0, n, floor, columns_.data());
@@ -157,7 +131,7 @@ auto Selector<Element>::select_terms(const KernelTable& kernels, const Element* 
                                      std::size_t row_number) -> const std::vector<Entry<Value>>& {
     if (top_t > kSurveyLanes && n > kSurveyLanes) {
         const auto& first = select(kernels, row, n, kBoundTerms, domain, argument, row_number);
-        return many_.complete(first, row, n, top_t);
+        return many_.complete(kernels, first, row, n, top_t);
     }
     const auto& kept = select(kernels, row, n, std::min(top_t, n), domain, argument, row_number);
     if (kept.size() <= kBoundTerms) return kept;

@@ -65,6 +65,30 @@ CONSE_TEST(shapes, "select.equals a stable sort for every shape of row on every 
     });
 }
 
+CONSE_TEST(samples,
+           "select.equals a stable sort where a sample guesses well, too high or too low, and where values tie") {
+    testing::for_each_target([] {
+        for (const std::size_t n : {4095, 4096, 4105, 20'000}) {
+            const auto noise = testing::random_floats(n, static_cast<unsigned>(n));
+            std::vector<std::vector<float>> rows(6, noise);
+            for (std::size_t i = 0; i < n; ++i) {
+                const bool sampled = i / 16 % 4 == 0;  // where k = 100
+                rows[1][i] += sampled ? 10.0f : 0.0f;
+                rows[2][i] -= sampled ? 10.0f : 0.0f;
+                rows[3][i] = i % 50 == 0 ? noise[i] : 0.0f;
+                rows[4][i] = std::round(noise[i]);
+                rows[5][i] = i % 3 == 0 ? -INFINITY : 0.5f;
+            }
+            for (const auto& row : rows) {
+                for (const std::size_t k : {std::size_t{64}, std::size_t{65}, std::size_t{100}, n / 4, n / 4 + 1}) {
+                    check_row(row, k);
+                    check_row(std::vector<double>(row.begin(), row.end()), k);
+                }
+            }
+        }
+    });
+}
+
 CONSE_TEST(bad_values, "select.names the row, the column and the value that is wrong") {
     testing::for_each_target([] {
         Selector<float> selector;
