@@ -14,6 +14,37 @@ namespace {
 constexpr int kDigitBits = 8, kPrefixBits = 11;
 constexpr std::size_t kDigits = std::size_t{1} << kDigitBits, kPrefixes = std::size_t{1} << kPrefixBits;
 
+struct ByRank {
+    template <class Key>
+    bool operator()(const Keyed<Key>& a, const Keyed<Key>& b) const {
+        return a.key < b.key || (a.key == b.key && a.id < b.id);
+    }
+};
+
+// By one digit after the other, from the lowest; equal keys keep their order.
+template <class Key>
+void sort_by_digits(std::vector<Keyed<Key>>& entries, std::vector<Keyed<Key>>& sorted) {
+    std::array<std::array<std::uint32_t, kDigits>, sizeof(Key)> places{};
+    for (const Keyed<Key>& entry : entries) {
+        for (std::size_t digit = 0; digit < sizeof(Key); ++digit) {
+            ++places[digit][entry.key >> (kDigitBits * digit) & (kDigits - 1)];
+        }
+    }
+    sorted.resize(entries.size());
+    for (std::size_t digit = 0; digit < sizeof(Key); ++digit) {
+        std::uint32_t begin = 0, largest = 0;
+        for (std::uint32_t& place : places[digit]) {
+            largest = std::max(largest, place);
+            begin += std::exchange(place, begin);
+        }
+        if (largest == entries.size()) continue;
+        for (const Keyed<Key>& entry : entries) {
+            sorted[places[digit][entry.key >> (kDigitBits * digit) & (kDigits - 1)]++] = entry;
+        }
+        entries.swap(sorted);
+    }
+}
+
 }  // namespace
 
 template <class Element>
@@ -25,10 +56,10 @@ auto ManySelector<Element>::key_of(Element element) -> Key {
     return bits & kSign ? bits : ~(bits | kSign);
 }
 
-// A key that at least k keys do not exceed, and not many more than that unless they agree in many bits: counts the keys
-// by 11 bits at a time, from the highest, within the prefix that holds the k-th.
+// A key that at least k keys do not exceed, and not many more than that: counts the keys by 11 bits at a time, from the
+// highest, within the prefix that holds the k-th.
 template <class Element>
-auto ManySelector<Element>::largest_key(const Element* row, std::size_t n, std::size_t k) -> Key {
+auto ManySelector<Element>::last_key(const Element* row, std::size_t n, std::size_t k) -> LastKey {
     std::size_t below = 0;  // keys with a smaller prefix
     Key prefix = 0;
     for (int shift = 8 * static_cast<int>(sizeof(Key)) - kPrefixBits;; shift -= kPrefixBits) {
@@ -45,32 +76,23 @@ auto ManySelector<Element>::largest_key(const Element* row, std::size_t n, std::
         while (below + counts[digit] < k) below += counts[digit++];
         prefix = prefix << kPrefixBits | digit;
         const Key last = ((prefix + 1) << shift) - 1;
-        if (below + counts[digit] <= 2 * k || shift < kPrefixBits) return last;
+        if (below + counts[digit] <= 2 * k) return {last, n};
+        if (shift < kPrefixBits) return last_of_alike(row, n, k - below, prefix, shift);
     }
 }
 
-// By one digit after the other, from the lowest; equal keys keep their order.
+// The k-th of the keys with a prefix, by the `n_bits` that are left. Rows that are constant or mostly zero come here.
 template <class Element>
-void ManySelector<Element>::sort() {
-    std::array<std::array<std::uint32_t, kDigits>, sizeof(Key)> places{};
-    for (const Keyed& entry : chosen_) {
-        for (std::size_t digit = 0; digit < sizeof(Key); ++digit) {
-            ++places[digit][entry.key >> (kDigitBits * digit) & (kDigits - 1)];
-        }
+auto ManySelector<Element>::last_of_alike(const Element* row, std::size_t n, std::size_t k, Key prefix,
+                                          int n_bits) -> LastKey {
+    std::array<std::uint32_t, kPrefixes> counts{};
+    for (std::size_t i = 0; i < n; ++i) {
+        const Key key = key_of(row[i]);
+        if (key >> n_bits == prefix) ++counts[key & ((Key{1} << n_bits) - 1)];
     }
-    sorted_.resize(chosen_.size());
-    for (std::size_t digit = 0; digit < sizeof(Key); ++digit) {
-        std::uint32_t begin = 0, largest = 0;
-        for (std::uint32_t& place : places[digit]) {
-            largest = std::max(largest, place);
-            begin += std::exchange(place, begin);
-        }
-        if (largest == chosen_.size()) continue;
-        for (const Keyed& entry : chosen_) {
-            sorted_[places[digit][entry.key >> (kDigitBits * digit) & (kDigits - 1)]++] = entry;
-        }
-        chosen_.swap(sorted_);
-    }
+    std::size_t below = 0, digit = 0;
+    while (below + counts[digit] < k) below += counts[digit++];
+    return {prefix << n_bits | static_cast<Key>(digit), k - below};
 }
 
 // By the floor that a sample leaves; false if too few or too many reach it.
@@ -100,11 +122,13 @@ template <class Element>
 void ManySelector<Element>::choose(const KernelTable& kernels, const Element* row, std::size_t n, std::size_t k) {
     chosen_.clear();
     if (choose_by_sample(kernels, row, n, k)) return;
-    const Key last = k < n ? largest_key(row, n, k) : std::numeric_limits<Key>::max();
+    LastKey last = k < n ? last_key(row, n, k) : LastKey{std::numeric_limits<Key>::max(), n};
     chosen_.clear();
     for (std::size_t i = 0; i < n; ++i) {
         const Key key = key_of(row[i]);
-        if (key <= last) chosen_.push_back({key, static_cast<std::int32_t>(i)});
+        if (key > last.key || (key == last.key && last.n_equal == 0)) continue;
+        last.n_equal -= static_cast<std::size_t>(key == last.key);
+        chosen_.push_back({key, static_cast<std::int32_t>(i)});
     }
 }
 
@@ -112,7 +136,7 @@ template <class Element>
 auto ManySelector<Element>::select(const KernelTable& kernels, const Element* row, std::size_t n,
                                    std::size_t k) -> const std::vector<Entry<Value>>& {
     choose(kernels, row, n, k);
-    sort();
+    sort_by_digits(chosen_, sorted_);
     best_.resize(std::min(k, n));
     for (std::size_t i = 0; i < best_.size(); ++i) best_[i] = {value_of(row[chosen_[i].id]), chosen_[i].id};
     return best_;
@@ -124,16 +148,14 @@ auto ManySelector<Element>::complete(const KernelTable& kernels, const std::vect
                                      std::size_t k) -> const std::vector<Entry<Value>>& {
     best_.resize(std::min(k, n));
     std::copy(first.begin(), first.end(), best_.begin());
-    const auto by_rank = [](const Keyed& a, const Keyed& b) {
-        return a.key < b.key || (a.key == b.key && a.id < b.id);
-    };
+    const ByRank by_rank;
     choose(kernels, row, n, k);
     sorted_ = chosen_;
     const auto kth = sorted_.begin() + static_cast<std::ptrdiff_t>(best_.size() - 1);
     if (k < n) std::nth_element(sorted_.begin(), kth, sorted_.end(), by_rank);
-    const Keyed last = *kth, before{key_of(row[first.back().id]), first.back().id};
+    const Keyed<Key> last = *kth, before{key_of(row[first.back().id]), first.back().id};
     std::size_t at = first.size();
-    for (const Keyed& one : chosen_) {
+    for (const Keyed<Key>& one : chosen_) {
         const bool belongs = by_rank(before, one) && (k >= n || !by_rank(last, one));
         if (belongs) best_[at++] = {value_of(row[one.id]), one.id};
     }

@@ -10,6 +10,13 @@
 
 namespace conse {
 
+/// An unsigned integer that grows as a value falls, and the value's column.
+template <class Key>
+struct Keyed {
+    Key key;
+    std::int32_t id;
+};
+
 /// Scratch of one thread. The time depends on n and k, hardly on the values: a sample that saves most of it, where
 /// there are many columns, costs little where it misleads.
 template <class Element>
@@ -26,22 +33,23 @@ class ManySelector {
                                               const Element* row, std::size_t n, std::size_t k);
 
   private:
-    // An unsigned integer that grows as the value falls.
     using Key = std::conditional_t<sizeof(Value) == 8, std::uint64_t, std::uint32_t>;
-    struct Keyed {
+
+    // What is chosen: the smaller keys, and the first n_equal of those that are equal to this one.
+    struct LastKey {
         Key key;
-        std::int32_t id;
+        std::size_t n_equal;
     };
 
     static Key key_of(Element element);
-    static Key largest_key(const Element* row, std::size_t n, std::size_t k);
+    static LastKey last_key(const Element* row, std::size_t n, std::size_t k);
+    static LastKey last_of_alike(const Element* row, std::size_t n, std::size_t k, Key prefix, int n_bits);
     bool choose_by_sample(const KernelTable& kernels, const Element* row, std::size_t n, std::size_t k);
     void choose(const KernelTable& kernels, const Element* row, std::size_t n, std::size_t k);
-    void sort();
 
     std::vector<Element> sample_;
     std::vector<std::uint32_t> columns_;
-    std::vector<Keyed> chosen_, sorted_;
+    std::vector<Keyed<Key>> chosen_, sorted_;
     std::vector<Entry<Value>> best_;
 };
 

@@ -89,6 +89,26 @@ CONSE_TEST(samples,
     });
 }
 
+CONSE_TEST(alike, "select.equals a stable sort where many values agree in all bits, or in all but the last ones") {
+    testing::for_each_target([] {
+        const std::size_t n = 1500;
+        const auto noise = testing::random_floats(n, 9);
+        for (const float base : {0.0f, 0.25f, -3.0f, 1e-40f}) {
+            std::vector<float> few(n), steps(n);
+            for (std::size_t i = 0; i < n; ++i) {
+                few[i] = i % 20 == 0 ? std::abs(noise[i]) : base;
+                steps[i] = base + std::ldexp(static_cast<float>(i * 7 % 5), -24);
+            }
+            for (const auto& row : {few, steps}) {
+                for (const std::size_t k : {65, 75, 76, 100, 700, 1499}) {
+                    check_row(row, k);
+                    check_row(std::vector<double>(row.begin(), row.end()), k);
+                }
+            }
+        }
+    });
+}
+
 CONSE_TEST(bad_values, "select.names the row, the column and the value that is wrong") {
     testing::for_each_target([] {
         Selector<float> selector;
