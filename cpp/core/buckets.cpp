@@ -44,12 +44,7 @@ void Buckets<Value>::sort(std::vector<Entry<Value>>& entries) {
         begin = end;
     }
     // None leaves its bucket.
-    for (std::size_t i = 1; i < sorted_.size(); ++i) {
-        const Entry<Value> entry = sorted_[i];
-        std::size_t place = i;
-        for (; place > 0 && ranks_before(entry, sorted_[place - 1]); --place) sorted_[place] = sorted_[place - 1];
-        sorted_[place] = entry;
-    }
+    for (std::size_t i = 1; i < sorted_.size(); ++i) put_in_order(sorted_, i, sorted_[i]);
     entries.swap(sorted_);
 }
 

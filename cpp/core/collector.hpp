@@ -79,9 +79,7 @@ class Collector {
         } else if (!ranks_before(entry, entries_.back())) {
             return;
         }
-        std::size_t place = entries_.size() - 1;
-        for (; place > 0 && ranks_before(entry, entries_[place - 1]); --place) entries_[place] = entries_[place - 1];
-        entries_[place] = entry;
+        put_in_order(entries_, entries_.size() - 1, entry);
         if (entries_.size() == k_) {
             full_ = true;
             floor_ = entries_.back().value;

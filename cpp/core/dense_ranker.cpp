@@ -29,7 +29,7 @@ void DenseRanker::rank_one(std::size_t q, Range labels) {
     }
     strips_.collect(q, strips_.scores(), strips_.masks(), chunk_.n_tiles(), lanes());
     rank_extremes({q, q + 1});
-    if (screened_ == nullptr) rank_in_float64(q, labels);
+    rank_in_float64(q, labels);
 }
 
 const std::vector<Entry<float>>& DenseRanker::finish(std::size_t q) {

@@ -1,7 +1,9 @@
 // What is ranked: a value and whose it is, in the order of all results.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace conse {
 
@@ -23,5 +25,13 @@ struct RanksBefore {
         return ranks_before(a, b);
     }
 };
+
+/// Puts an entry into a list whose first `place` entries are in order, after those that rank before it; the ones behind
+/// it move up, over what stood in `place`.
+template <class Value>
+void put_in_order(std::vector<Entry<Value>>& entries, std::size_t place, Entry<Value> entry) {
+    for (; place > 0 && ranks_before(entry, entries[place - 1]); --place) entries[place] = entries[place - 1];
+    entries[place] = entry;
+}
 
 }  // namespace conse

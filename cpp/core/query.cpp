@@ -63,7 +63,7 @@ double product_of(const float* x, const double* y, std::size_t n) {
     for (; i + kChains <= n; i += kChains) {
         for (std::size_t c = 0; c < kChains; ++c) chains[c] += static_cast<double>(x[i + c]) * y[i + c];
     }
-    for (; i < n; ++i) chains[0] += static_cast<double>(x[i]) * y[i];
+    for (; i < n; ++i) chains[i % kChains] += static_cast<double>(x[i]) * y[i];
     return sum_of(chains);
 }
 
@@ -199,10 +199,7 @@ bool Query::measure_by_products(const ClassEmbeddings& classes) {
 
 double Query::product_with_first(const ClassEmbeddings& classes) const {
     if (!has_f_) return first_product_;
-    double chains[kChains] = {};
-    const float* row = classes.data + classes_.front() * classes.dimension;
-    for (std::size_t d = 0; d < classes.dimension; ++d) chains[d % kChains] += f_[d] * static_cast<double>(row[d]);
-    return sum_of(chains);
+    return product_of(classes.data + classes_.front() * classes.dimension, f_.data(), classes.dimension);
 }
 
 void Query::combine_first(const KernelTable& kernels, const ClassEmbeddings& classes) {
