@@ -490,6 +490,8 @@ def test_info(make_index, form, mapped):
     assert "conse" in info["producer"]
     assert [info[name] for name in ("n_classes", "n_labels", "n_rows", "dimension")] == [40, 300, 300, 24]
     assert info["n_blocks"] * info["block_rows"] >= 300
+    assert info["n_distinct_blocks"] == info["n_blocks"]
+    assert info["n_twins"] == 0
     assert isinstance(info["scored_fraction"], float)
     assert 0 <= info["scored_fraction"] <= 1
     assert isinstance(info["checksum"], str)

@@ -70,9 +70,9 @@ def tensor_of(content, name):
     """Returns (array, place of its first byte); the array is a copy."""
     header, begin = header_of(content)
     fact = header[name]
-    dtype = {"F32": "<f4", "F64": "<f8", "I16": "<i2", "I32": "<i4", "I64": "<i8", "U8": "u1"}[fact["dtype"]]
+    dtypes = {"F32": "<f4", "F64": "<f8", "I16": "<i2", "U16": "<u2", "I32": "<i4", "I64": "<i8", "U8": "u1"}
     first, last = (begin + offset for offset in fact["data_offsets"])
-    return np.frombuffer(content[first:last], dtype).reshape(fact["shape"]).copy(), first
+    return np.frombuffer(content[first:last], dtypes[fact["dtype"]]).reshape(fact["shape"]).copy(), first
 
 
 def with_tensor(content, name, array):

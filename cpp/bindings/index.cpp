@@ -219,6 +219,8 @@ py::dict info(const Index& index) {
     result["dimension"] = info.dimension;
     result["block_rows"] = info.block_rows;
     result["n_blocks"] = info.n_blocks;
+    result["n_distinct_blocks"] = info.n_distinct_blocks;
+    result["n_twins"] = info.n_twins;
     result["normalize_classes"] = info.normalize_classes;
     result["missing_classes"] = info.refill ? "refill" : "skip";
     result["scored_fraction"] = info.scored_fraction;

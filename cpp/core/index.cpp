@@ -121,6 +121,8 @@ IndexInfo Index::info() const {
     info.n_rows = index.n_rows;
     info.dimension = index.classes.dimension;
     info.n_blocks = index.n_blocks;
+    info.n_distinct_blocks = index.n_distinct_blocks();
+    info.n_twins = index.n_twins;
     info.block_rows = kBlockRows;
     info.nbytes = index.image->size();
     info.compact = index.compact();

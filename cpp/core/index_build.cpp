@@ -14,6 +14,7 @@
 #include "core/nearest_blocks.hpp"
 #include "core/parallel.hpp"
 #include "core/table.hpp"
+#include "core/twins.hpp"
 #include "core/unit_rows.hpp"
 
 namespace conse {
@@ -124,24 +125,46 @@ class Builder {
                          " classes without a vector; give them one, or build with missing_classes 'skip' or 'refill'");
     }
 
-    // slots_[i] is the row in place i of the stored order. Seen labels come first, in blocks of their own.
+    void find_twins() {
+        std::vector<std::uint32_t> row_of(n_labels_, kNoRow);
+        for (std::size_t r = 0; r < labels_.lengths.size(); ++r) {
+            if (labels_.lengths[r] == 0) continue;
+            ++n_rows_;
+            repeated_labels_ = repeated_labels_ || row_of[label_of(r)] != kNoRow;
+            row_of[label_of(r)] = static_cast<std::uint32_t>(r);
+        }
+        if (!repeated_labels_) next_twin_ = next_twins(labels_.data.data(), dimension(), row_of);
+        is_twin_.assign(n_labels_, 0);
+        for (const std::int32_t twin : next_twin_) {
+            if (twin >= 0) is_twin_[static_cast<std::size_t>(twin)] = 1;
+        }
+    }
+
+    bool is_twin(std::size_t row) const { return is_twin_[label_of(row)] != 0; }
+
+    // slots_[i] is the row in place i of the stored order. Twins come last, and of these and the others those of seen
+    // labels first, all in blocks of their own.
     void order_rows() {
-        std::vector<char> met(n_labels_);
+        find_twins();
+        order_rows(false, 0.05, 0.25);
+        if (slots_.empty()) slots_.resize(kBlockRows, kPadding);
+        n_distinct_blocks_ = slots_.size() / kBlockRows;
+        if (!next_twin_.empty()) order_rows(true, 0.25, 0.3);
+    }
+
+    void order_rows(bool twins, double from, double to) {
+        const double middle = from + (to - from) / 5;
         for (const bool seen : {true, false}) {
             std::vector<std::uint32_t> rows;
             for (std::size_t r = 0; r < labels_.lengths.size(); ++r) {
-                if (labels_.lengths[r] == 0 || is_seen(r) != seen) continue;
+                if (labels_.lengths[r] == 0 || is_seen(r) != seen || is_twin(r) != twins) continue;
                 rows.push_back(static_cast<std::uint32_t>(r));
-                repeated_labels_ = repeated_labels_ || met[label_of(r)];
-                met[label_of(r)] = 1;
             }
-            n_rows_ += rows.size();
-            const Execution ordering = seen ? stage(execution_, 0.05, 0.1) : stage(execution_, 0.1, 0.3);
+            const Execution ordering = seen ? stage(execution_, from, middle) : stage(execution_, middle, to);
             order_into_blocks(labels_.data.data(), dimension(), rows, ordering);
             slots_.insert(slots_.end(), rows.begin(), rows.end());
             slots_.resize((slots_.size() + kBlockRows - 1) / kBlockRows * kBlockRows, kPadding);
         }
-        if (slots_.empty()) slots_.resize(kBlockRows, kPadding);
     }
 
     SafetensorsPlan make_plan() const {
@@ -156,6 +179,8 @@ class Builder {
         plan.add_metadata("block_rows", std::to_string(kBlockRows));
         plan.add_metadata(kMaximaExponentKey, std::to_string(maxima_exponent_));
         plan.add_metadata("n_rows", std::to_string(n_rows_));
+        plan.add_metadata("n_twins", std::to_string(std::count(is_twin_.begin(), is_twin_.end(), 1)));
+        plan.add_metadata(kDistinctBlocksKey, std::to_string(n_distinct_blocks_));
         plan.add_metadata("normalize_classes", yes_or_no(options_.normalize_classes));
         plan.add_metadata("repeated_labels", yes_or_no(repeated_labels_));
         if (options_.missing_classes == MissingClasses::refill) plan.add_metadata(kMissingClassesKey, "refill");
@@ -168,12 +193,16 @@ class Builder {
         for (std::size_t level = 1; level < sizes.size(); ++level) {
             plan.add_tensor(maxima_name(level), "I16", {n_classes(), lines_per_class(sizes[level]), kFanOut});
         }
-        if (has_nearest_blocks(n_blocks)) {
+        if (has_nearest_blocks(n_distinct_blocks_)) {
             plan.add_tensor("nearest_blocks", "I32", {n_classes(), NearestBlocks::kCount});
             plan.add_tensor("nearest_maxima", "I16", {n_classes(), NearestBlocks::kCount});
         }
         plan.add_tensor("row_label", "I32", {n_blocks, kBlockRows});
         plan.add_tensor("label_class", "I32", {n_labels_});
+        if (!next_twin_.empty()) {
+            plan.add_tensor("next_twin", "I32", {n_labels_});
+            plan.add_tensor("twin_lanes", "U16", {n_blocks});
+        }
         for (const auto& [name, texts] : texts_of(input_)) {
             if (texts->offsets == nullptr) continue;
             const auto size = static_cast<std::uint64_t>(texts->offsets[texts->count] - texts->offsets[0]);
@@ -213,6 +242,7 @@ class Builder {
                 slots_[i] == kPadding ? -1 : static_cast<std::int32_t>(label_of(slots_[i]));
         }
         std::copy(label_class_.begin(), label_class_.end(), tensor<std::int32_t>("label_class"));
+        if (!next_twin_.empty()) fill_twins();
         for (const auto& [name, texts] : texts_of(input_)) {
             if (texts->offsets == nullptr) continue;
             const std::int64_t first = texts->offsets[0];
@@ -234,10 +264,19 @@ class Builder {
             raise_level(sizes, level, n_classes(), tensor<std::int16_t>(maxima_name(level - 1)),
                         tensor<std::int16_t>(maxima_name(level)));
         }
-        if (has_nearest_blocks(sizes.front())) {
+        if (has_nearest_blocks(n_distinct_blocks_)) {
             fill_nearest_blocks(tensor<std::int16_t>(maxima_name(1)), lines_per_class(sizes[1]) * kFanOut, n_classes(),
-                                sizes.front(), tensor<std::int32_t>("nearest_blocks"),
+                                n_distinct_blocks_, tensor<std::int32_t>("nearest_blocks"),
                                 tensor<std::int16_t>("nearest_maxima"));
+        }
+    }
+
+    void fill_twins() {
+        std::copy(next_twin_.begin(), next_twin_.end(), tensor<std::int32_t>("next_twin"));
+        for (std::size_t i = 0; i < slots_.size(); ++i) {
+            if (slots_[i] == kPadding || next_twin_[label_of(slots_[i])] < 0) continue;
+            std::uint16_t& lanes = tensor<std::uint16_t>("twin_lanes")[i / kBlockRows];
+            lanes = static_cast<std::uint16_t>(lanes | 1u << i % kBlockRows);
         }
     }
 
@@ -303,7 +342,9 @@ class Builder {
     std::vector<double> class_lengths_;  // as stored
     int maxima_exponent_ = 0;
     std::vector<std::uint32_t> slots_;
-    std::size_t n_rows_ = 0;
+    std::size_t n_rows_ = 0, n_distinct_blocks_ = 0;
+    std::vector<std::int32_t> next_twin_;  // (labels), or empty
+    std::vector<char> is_twin_;            // (labels): some other label's next twin
     bool repeated_labels_ = false;
     Image* image_ = nullptr;
     Safetensors file_;

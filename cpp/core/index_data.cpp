@@ -21,7 +21,10 @@ class Contents {
 
     template <class... Parts>
     [[noreturn]] void fail(const Parts&... parts) const {
-        throw FormatError(concat("'", name_, "' is not a usable index: ", parts...));
+        refuse(concat(parts...));
+    }
+    [[noreturn]] void refuse(const std::string& what) const {
+        throw FormatError(concat("'", name_, "' is not a usable index: ", what));
     }
 
     const std::string& metadata(const char* key) const {
@@ -155,6 +158,12 @@ std::vector<std::size_t> level_sizes(std::size_t n_blocks) {
     return sizes;
 }
 
+std::vector<std::size_t> nodes_above(std::size_t n_blocks, std::size_t n_levels) {
+    std::vector<std::size_t> nodes{n_blocks};
+    while (nodes.size() < n_levels) nodes.push_back((nodes.back() + kFanOut - 1) / kFanOut);
+    return nodes;
+}
+
 std::string maxima_name(std::size_t level) {
     return concat("maxima.", level);
 }
@@ -184,6 +193,17 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     for (std::size_t level = 1; level < sizes.size(); ++level) {
         const std::vector<std::uint64_t> shape{n_classes, lines_per_class(sizes[level]), kFanOut};
         index->levels.push_back({contents.data<std::int16_t>(maxima_name(level), "I16", shape), sizes[level]});
+    }
+    const std::size_t n_distinct_blocks = contents.count(kDistinctBlocksKey);
+    if (n_distinct_blocks < 1 || n_distinct_blocks > index->n_blocks) {
+        contents.fail("metadata '", kDistinctBlocksKey, "' is ", n_distinct_blocks, " with ", index->n_blocks,
+                      " blocks");
+    }
+    index->n_distinct = nodes_above(n_distinct_blocks, sizes.size());
+    index->n_twins = contents.count("n_twins");
+    if (index->n_twins > 0) {
+        index->next_twin = contents.data<std::int32_t>("next_twin", "I32", {index->n_labels});
+        index->twin_lanes = contents.data<std::uint16_t>("twin_lanes", "U16", {index->n_blocks});
     }
     if (contents.find("nearest_blocks") != nullptr) {
         const std::vector<std::uint64_t> shape{n_classes, NearestBlocks::kCount};

@@ -17,10 +17,11 @@
 namespace conse {
 
 inline constexpr const char* kFormatName = "conse_fast.index";
-inline constexpr const char* kFormatVersion = "2";
+inline constexpr const char* kFormatVersion = "3";
 inline constexpr const char* kChecksumKey = "checksum.xxh64";
 inline constexpr const char* kScoredFractionKey = "scored_fraction";
 inline constexpr const char* kMaximaExponentKey = "maxima_exponent";
+inline constexpr const char* kDistinctBlocksKey = "distinct_blocks";
 inline constexpr const char* kMissingClassesKey = "missing_classes";  // may be missing: "skip"
 
 /// A tree. Level 0 are the blocks of 16 label rows; lane j of tile i on level n bounds, class by class, the values of
@@ -42,6 +43,9 @@ inline std::size_t lines_per_class(std::size_t count) {
 /// Tiles per level for so many blocks.
 std::vector<std::size_t> level_sizes(std::size_t n_blocks);
 std::string maxima_name(std::size_t level);
+
+/// How many nodes of each of `n_levels` levels lead to the first n_blocks blocks.
+std::vector<std::size_t> nodes_above(std::size_t n_blocks, std::size_t n_levels);
 
 /// Where the rows of each label are stored, the other way round than `row_label`, and what kind of labels each block
 /// has.
@@ -72,7 +76,13 @@ struct IndexData {
     const float* label_embeddings = nullptr;  // (n_blocks, dimension, 16): unit rows, transposed in each block
     const float* table = nullptr;  // (n_classes, lines_per_class(n_blocks), 16) class . label; null in the compact form
     std::vector<Level> levels;
-    NearestBlocks nearest;
+    // Labels whose rows hold the same bits. The row of the first of them stands in one of the distinct blocks, which
+    // are the first of all and what a search among all labels reads; those of the others, its twins, follow.
+    const std::int32_t* next_twin = nullptr;  // (n_labels): the next label with the same row, or -1; null: none has any
+    const std::uint16_t* twin_lanes = nullptr;  // (n_blocks) bit: the label of the row has a next twin
+    std::size_t n_twins = 0;
+    std::vector<std::size_t> n_distinct;        // by level: the nodes that lead to the distinct blocks
+    NearestBlocks nearest;                      // of the distinct blocks
     double scored_fraction = 0;                 // of the blocks, by a search for ten labels
     float maxima_step = 0;                      // what one unit of the maxima is worth: a power of two
     const std::int32_t* row_label = nullptr;    // (n_blocks, 16): the label that owns the row, -1 for padding
@@ -95,9 +105,12 @@ struct IndexData {
     std::size_t maxima_stride(std::size_t level) const { return lines_per_class(levels[level].n_tiles) * kFanOut; }
     /// Found out when it is first needed, in time for all labels.
     const LabelPlaces& label_places() const;
-    /// Children of a tile, which stands on level 1 or above.
-    std::size_t n_children(std::size_t level, std::size_t tile) const {
-        return std::min(kFanOut, levels[level - 1].n_tiles - tile * kFanOut);
+    std::size_t n_distinct_blocks() const { return n_distinct.front(); }
+    /// Nodes of a level: all, or those that lead to distinct blocks.
+    std::size_t n_nodes(std::size_t level, bool all) const { return all ? levels[level].n_tiles : n_distinct[level]; }
+    /// Those among the children of a tile, which stands on level 1 or above.
+    std::size_t n_children(std::size_t level, std::size_t tile, bool all = true) const {
+        return std::min(kFanOut, n_nodes(level - 1, all) - tile * kFanOut);
     }
 
   private:

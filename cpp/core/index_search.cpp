@@ -72,7 +72,7 @@ void Search::open(Node node) {
     float bound;
     tile.best = kernels_->bound_tile(query_->weights().data(), query_->classes().data(), query_->n_bound_terms(),
                                      index_->maxima_tile(node.level, node.id), index_->maxima_stride(node.level),
-                                     index_->maxima_step, index_->n_children(node.level, node.id), tile.bounds, &bound);
+                                     index_->maxima_step, n_children(node), tile.bounds, &bound);
     if (allowed_.filter != nullptr) {
         restrict_children(tile);
         tile.best = kernels_->best_lane(tile.bounds, &bound);
@@ -139,12 +139,37 @@ void Search::take_scores() {
     } else {
         for (std::uint32_t left = mask_; left != 0; left &= left - 1) {
             const int lane = __builtin_ctz(left);
-            if (static_cast<std::uint32_t>(labels[lane]) < index_->n_labels) best_.push(scores_[lane], labels[lane]);
+            if (is_label(labels[lane])) best_.push(scores_[lane], labels[lane]);
         }
         best_.settle_when_due();
     }
+    if (twin_lanes_ != nullptr && (mask_ & twin_lanes_[next_.id]) != 0) take_twins(labels);
     mask_ = 0;
     find_lowest_bound();
+}
+
+// The labels with the same rows as those that have come among the best, no more than are looked for.
+void Search::take_twins(const std::int32_t* labels) {
+    find_lowest_bound();
+    for (std::uint32_t left = mask_ & twin_lanes_[next_.id]; left != 0; left &= left - 1) {
+        const int lane = __builtin_ctz(left);
+        if (!(scores_[lane] >= floor_) || !is_label(labels[lane])) continue;
+        float scores[kFewBest] = {};
+        std::int32_t twins[kFewBest] = {};
+        std::size_t n = 0;
+        const std::int32_t* next_twin = index_->next_twin;
+        for (std::int32_t twin = next_twin[labels[lane]]; n < n_best_ && is_label(twin); twin = next_twin[twin]) {
+            scores[n % kFewBest] = scores_[lane];
+            twins[n % kFewBest] = twin;
+            ++n;
+            if (few_) continue;
+            best_.push(scores_[lane], twin);
+            best_.settle_when_due();
+        }
+        if (few_) {
+            few_best_.take(*kernels_, scores, twins, (1u << n) - 1, static_cast<std::uint32_t>(index_->n_labels));
+        }
+    }
 }
 
 void Search::take_block(std::size_t block) {
@@ -162,13 +187,14 @@ void Search::prepare(const KernelTable& kernels, const IndexData& index, const A
     arithmetic_ = arithmetic;
     query_ = &query;
     slack_ = static_cast<float>(bound_slack(query, index, arithmetic, allowed.penalty));
-    const std::size_t n_best = std::min(k, index.n_labels);
-    few_ = n_best <= FewBest::kMost && !index.repeated_labels;
+    n_best_ = std::min(k, index.n_labels);
+    few_ = n_best_ <= FewBest::kMost && !index.repeated_labels;
     if (few_) {
-        few_best_.reset(n_best);
+        few_best_.reset(n_best_);
     } else {
-        best_.reset(n_best, index.repeated_labels);
+        best_.reset(n_best_, index.repeated_labels);
     }
+    twin_lanes_ = nullptr;
     find_lowest_bound();
     mask_ = 0;
     blocks_scored_ = 0;
@@ -188,12 +214,15 @@ void Search::sweep(const KernelTable& kernels, const IndexData& index, const All
 void Search::begin(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
                    Query& query, std::size_t k, std::size_t most_blocks, bool alone) {
     prepare(kernels, index, allowed, arithmetic, query, k);
+    all_blocks_ = allowed.filter != nullptr;
+    if (!all_blocks_) twin_lanes_ = index.twin_lanes;
     most_blocks_ = most_blocks;
     next_check_ = std::min(std::max(kFirstCheck, k / 4), most_blocks);
     open_tiles_.clear();
     tournament_.clear();
     near_search_.reset();
-    near_ = alone && few_ && allowed.penalty == 0 && !query.uses_dot() && query.rest() == 0 &&
+    near_ = alone && few_ && allowed.penalty == 0 && (!all_blocks_ || index.next_twin == nullptr) &&
+            !query.uses_dot() && query.rest() == 0 &&
             near_search_.begin(index, query, score_slack(query, index, arithmetic));
     if (!near_) open_roots();
 }
@@ -201,7 +230,7 @@ void Search::begin(const KernelTable& kernels, const IndexData& index, const All
 void Search::open_roots() {
     const IndexData& index = *index_;
     const auto top = static_cast<std::uint32_t>(index.levels.size() - 1);
-    for (std::uint32_t id = 0; id < index.levels[top].n_tiles; ++id) {
+    for (std::uint32_t id = 0; id < index.n_nodes(top, all_blocks_); ++id) {
         if (top == 0) {
             take_block(id);
         } else {

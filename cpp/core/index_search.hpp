@@ -67,11 +67,14 @@ class Search {
     bool choose_near();
     bool choose_open();
     void open_roots();
+    std::size_t n_children(Node tile) const { return index_->n_children(tile.level, tile.id, all_blocks_); }
     void open(Node node);
     void leave_out_visited(OpenTile& tile) const;
     void restrict_children(OpenTile& tile) const;
     void score_block(std::size_t block);
+    bool is_label(std::int32_t id) const { return static_cast<std::uint32_t>(id) < index_->n_labels; }
     void take_scores();
+    void take_twins(const std::int32_t* labels);
     void take_block(std::size_t block);
     void prefetch(Node node) const;
     void find_lowest_bound();
@@ -83,12 +86,15 @@ class Search {
     Allowed allowed_;
     Arithmetic arithmetic_ = Arithmetic::table;
     const Query* query_ = nullptr;
+    bool all_blocks_ = true;                     // else the distinct ones, whose labels bring their twins
+    const std::uint16_t* twin_lanes_ = nullptr;  // null: they do not
     std::vector<OpenTile> open_tiles_;
     Tournament tournament_;      // of the open tiles' best children
     std::uint32_t current_ = 0;  // the tile whose child is visited
     Node next_{};
     bool near_ = false;  // blocks come from near_search_, and no tile is open yet
     NearSearch near_search_;
+    std::size_t n_best_ = 1;
     bool few_ = false;
     FewBest few_best_;        // where `few_`
     Collector<float> best_;   // elsewhere

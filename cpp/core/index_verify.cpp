@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "conse/error.hpp"
 #include "core/class_products.hpp"
@@ -32,6 +33,7 @@ class Verifier {
         check_texts("label_names", index_.label_names);
         check_texts("label_ids", index_.label_ids);
         check_texts("label_set_names", index_.label_set_names);
+        check_twins();
         check_label_sets();
         check_classes();
         check_class_products();
@@ -43,7 +45,10 @@ class Verifier {
   private:
     template <class... Parts>
     [[noreturn]] void fail(const Parts&... parts) const {
-        throw FormatError(concat("'", name_, "' is damaged: ", parts...));
+        refuse(concat(parts...));
+    }
+    [[noreturn]] void refuse(const std::string& what) const {
+        throw FormatError(concat("'", name_, "' is damaged: ", what));
     }
 
     void check_ids() const {
@@ -67,6 +72,52 @@ class Verifier {
             if (class_id < -1 || class_id >= n_classes)
                 fail("label_class[", l, "] is ", class_id, " with ", n_classes, " classes");
         }
+    }
+
+    // Each twin once, behind a label whose row holds the same bits; in the distinct blocks no twin, in the others
+    // nothing else.
+    void check_twins() const {
+        if (index_.next_twin == nullptr) {
+            if (index_.n_distinct_blocks() != index_.n_blocks)
+                fail("it has blocks of twins but says that there are none");
+            return;
+        }
+        if (index_.repeated_labels) fail("it holds next_twin of labels with several rows");
+        std::vector<char> is_twin(index_.n_labels);
+        for (std::size_t label = 0; label < index_.n_labels; ++label) {
+            const std::int32_t twin = index_.next_twin[label];
+            if (twin == -1) continue;
+            if (twin <= static_cast<std::int64_t>(label) || !is_label(twin) || is_twin[static_cast<std::size_t>(twin)])
+                fail("next_twin[", label, "] is ", twin, " with ", index_.n_labels, " labels");
+            is_twin[static_cast<std::size_t>(twin)] = 1;
+            if (!hold_same_bits(label, static_cast<std::size_t>(twin)))
+                fail("next_twin[", label, "] is ", twin, ", whose row is another");
+        }
+        const auto n_twins = static_cast<std::size_t>(std::count(is_twin.begin(), is_twin.end(), 1));
+        if (n_twins != index_.n_twins) fail("it holds ", n_twins, " twins but its metadata says ", index_.n_twins);
+        for (std::size_t i = 0; i < index_.n_blocks * kBlockRows; ++i) {
+            const std::int32_t label = index_.row_label[i];
+            const bool has_twin = label >= 0 && index_.next_twin[label] >= 0;
+            if (has_twin != ((index_.twin_lanes[i / kBlockRows] >> i % kBlockRows & 1) != 0))
+                fail("twin_lanes is wrong about row ", i);
+            if (label >= 0 && (is_twin[static_cast<std::size_t>(label)] != 0) == (i < n_distinct_rows()))
+                fail("row ", i, " stands on the wrong side of the ", index_.n_distinct_blocks(), " distinct blocks");
+        }
+    }
+
+    bool is_label(std::int32_t id) const { return static_cast<std::uint32_t>(id) < index_.n_labels; }
+    std::size_t n_distinct_rows() const { return index_.n_distinct_blocks() * kBlockRows; }
+
+    bool hold_same_bits(std::size_t label, std::size_t other) const {
+        const LabelPlaces& places = index_.label_places();
+        const LabelPlaces::Rows a = places.rows_of(label), b = places.rows_of(other);
+        if (a.begin() == a.end() || b.begin() == b.end()) return false;
+        const float* x = index_.label_block(*a.first / kBlockRows) + *a.first % kBlockRows;
+        const float* y = index_.label_block(*b.first / kBlockRows) + *b.first % kBlockRows;
+        for (std::size_t d = 0; d < index_.classes.dimension * kBlockRows; d += kBlockRows) {
+            if (std::memcmp(x + d, y + d, sizeof *x) != 0) return false;
+        }
+        return true;
     }
 
     // Every id once and in ascending order, between offsets that ascend to the end.
@@ -217,12 +268,14 @@ class Verifier {
 
     void check_nearest_blocks() const {
         if (index_.nearest.blocks == nullptr) return;
-        if (!has_nearest_blocks(index_.n_blocks)) fail("it holds nearest_blocks of ", index_.n_blocks, " blocks");
+        if (!has_nearest_blocks(index_.n_distinct_blocks())) {
+            fail("it holds nearest_blocks of ", index_.n_distinct_blocks(), " blocks");
+        }
         const std::size_t count = index_.classes.n_classes * NearestBlocks::kCount;
         std::vector<std::int32_t> blocks(count);
         std::vector<std::int16_t> maxima(count);
-        fill_nearest_blocks(index_.levels[1].maxima, index_.maxima_stride(1), index_.classes.n_classes, index_.n_blocks,
-                            blocks.data(), maxima.data());
+        fill_nearest_blocks(index_.levels[1].maxima, index_.maxima_stride(1), index_.classes.n_classes,
+                            index_.n_distinct_blocks(), blocks.data(), maxima.data());
         for (std::size_t i = 0; i < count; ++i) {
             if (index_.nearest.blocks[i] == blocks[i] && index_.nearest.maxima[i] == maxima[i]) continue;
             fail("nearest_blocks says ", index_.nearest.blocks[i], " with ", index_.nearest.maxima[i],

@@ -142,6 +142,7 @@ class Packer {
         for (std::size_t level = 0; level < sizes_.size(); ++level) {
             packed->levels.push_back({level == 0 ? nullptr : maxima_[level], sizes_[level]});
         }
+        packed->n_distinct = sizes_;
         // About as many blocks as in the whole index.
         packed->scored_fraction = std::min(
             1.0, index_.scored_fraction * static_cast<double>(index_.n_blocks) / static_cast<double>(n_blocks()));

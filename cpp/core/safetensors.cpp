@@ -35,7 +35,10 @@ class HeaderReader {
 
     template <class... Parts>
     [[noreturn]] void fail(const Parts&... parts) const {
-        throw FormatError(concat("'", name_, "' is not a whole safetensors file: ", parts...));
+        refuse(concat(parts...));
+    }
+    [[noreturn]] void refuse(const std::string& what) const {
+        throw FormatError(concat("'", name_, "' is not a whole safetensors file: ", what));
     }
 
     std::size_t position() const { return static_cast<std::size_t>(p_ - begin_); }

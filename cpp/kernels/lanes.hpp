@@ -114,10 +114,9 @@ struct Lanes16 {
     friend Value sum(const Lanes16& a) {
         Value x[16];
         a.store(x);
-        for (int distance = 8; distance > 0; distance /= 2) {
-            for (int i = 0; i < distance; ++i) x[i] += x[i + distance];
-        }
-        return x[0];
+        for (int i = 0; i < 8; ++i) x[i] += x[i + 8];
+        for (int i = 0; i < 4; ++i) x[i] += x[i + 4];
+        return (x[0] + x[2]) + (x[1] + x[3]);
     }
 };
 

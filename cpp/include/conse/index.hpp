@@ -60,6 +60,8 @@ struct BuildOptions {
 
 struct IndexInfo {
     std::size_t n_classes, n_labels, n_rows, dimension, n_blocks, block_rows, nbytes;
+    std::size_t n_twins;            // labels whose row holds the bits of an earlier label's
+    std::size_t n_distinct_blocks;  // those without twins, which a search among all labels reads
     bool compact, normalize_classes, refill;
     std::string format_version, producer, checksum, scored_fraction, path;
 };
