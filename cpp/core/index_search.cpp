@@ -148,28 +148,32 @@ void Search::take_scores() {
     find_lowest_bound();
 }
 
-// The labels with the same rows as those that have come among the best, no more than are looked for.
+// The labels with the same rows as those that have come among the best.
 void Search::take_twins(const std::int32_t* labels) {
     find_lowest_bound();
     for (std::uint32_t left = mask_ & twin_lanes_[next_.id]; left != 0; left &= left - 1) {
         const int lane = __builtin_ctz(left);
         if (!(scores_[lane] >= floor_) || !is_label(labels[lane])) continue;
-        float scores[kFewBest] = {};
-        std::int32_t twins[kFewBest] = {};
-        std::size_t n = 0;
-        const std::int32_t* next_twin = index_->next_twin;
-        for (std::int32_t twin = next_twin[labels[lane]]; n < n_best_ && is_label(twin); twin = next_twin[twin]) {
-            scores[n % kFewBest] = scores_[lane];
-            twins[n % kFewBest] = twin;
-            ++n;
-            if (few_) continue;
-            best_.push(scores_[lane], twin);
-            best_.settle_when_due();
-        }
+        const std::size_t n = list_twins(labels[lane]);
         if (few_) {
-            few_best_.take(*kernels_, scores, twins, (1u << n) - 1, static_cast<std::uint32_t>(index_->n_labels));
+            float scores[kFewBest];
+            std::fill_n(scores, kFewBest, scores_[lane]);
+            few_best_.take(*kernels_, scores, twins_.data(), (1u << n) - 1,
+                           static_cast<std::uint32_t>(index_->n_labels));
+            continue;
         }
+        for (std::size_t i = 0; i < n; ++i) best_.push(scores_[lane], twins_[i]);
+        best_.settle_when_due();
     }
+}
+
+// No more than labels are looked for: of equal scores the lowest ids count.
+std::size_t Search::list_twins(std::int32_t label) {
+    std::size_t n = 0;
+    for (std::int32_t twin = index_->next_twin[label]; n < n_best_ && is_label(twin); twin = index_->next_twin[twin]) {
+        twins_[n++] = twin;
+    }
+    return n;
 }
 
 void Search::take_block(std::size_t block) {
@@ -215,15 +219,17 @@ void Search::begin(const KernelTable& kernels, const IndexData& index, const All
                    Query& query, std::size_t k, std::size_t most_blocks, bool alone) {
     prepare(kernels, index, allowed, arithmetic, query, k);
     all_blocks_ = allowed.filter != nullptr;
-    if (!all_blocks_) twin_lanes_ = index.twin_lanes;
+    if (!all_blocks_ && index.n_twins > 0) {
+        twin_lanes_ = index.twin_lanes;
+        twins_.resize(std::max(n_best_, kFewBest));
+    }
     most_blocks_ = most_blocks;
     next_check_ = std::min(std::max(kFirstCheck, k / 4), most_blocks);
     open_tiles_.clear();
     tournament_.clear();
     near_search_.reset();
-    near_ = alone && few_ && allowed.penalty == 0 && (!all_blocks_ || index.next_twin == nullptr) &&
-            !query.uses_dot() && query.rest() == 0 &&
-            near_search_.begin(index, query, score_slack(query, index, arithmetic));
+    near_ = alone && few_ && allowed.penalty == 0 && (!all_blocks_ || index.n_twins == 0) && !query.uses_dot() &&
+            query.rest() == 0 && near_search_.begin(index, query, score_slack(query, index, arithmetic));
     if (!near_) open_roots();
 }
 

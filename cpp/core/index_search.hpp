@@ -75,6 +75,7 @@ class Search {
     bool is_label(std::int32_t id) const { return static_cast<std::uint32_t>(id) < index_->n_labels; }
     void take_scores();
     void take_twins(const std::int32_t* labels);
+    std::size_t list_twins(std::int32_t label);
     void take_block(std::size_t block);
     void prefetch(Node node) const;
     void find_lowest_bound();
@@ -87,7 +88,8 @@ class Search {
     Arithmetic arithmetic_ = Arithmetic::table;
     const Query* query_ = nullptr;
     bool all_blocks_ = true;                     // else the distinct ones, whose labels bring their twins
-    const std::uint16_t* twin_lanes_ = nullptr;  // null: they do not
+    const std::uint16_t* twin_lanes_ = nullptr;  // null: they have none
+    std::vector<std::int32_t> twins_;            // scratch
     std::vector<OpenTile> open_tiles_;
     Tournament tournament_;      // of the open tiles' best children
     std::uint32_t current_ = 0;  // the tile whose child is visited
