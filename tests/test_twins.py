@@ -26,6 +26,11 @@ def with_twins(problem, share, n_groups, seed=0):
     return problem._replace(label_embeddings=labels)
 
 
+def excluded_of(chosen):
+    """The ids of all others, padded with -1."""
+    return np.where(chosen, -1, np.arange(chosen.shape[1]))
+
+
 @given(
     seed=st.integers(0, 2**32 - 1),
     share=st.sampled_from([0.01, 0.3, 0.95, 1.0]),
@@ -36,11 +41,18 @@ def with_twins(problem, share, n_groups, seed=0):
     options=st.sampled_from([{}, {"compact": True}, {"normalize_classes": False}]),
 )
 def test_rankings_are_those_of_every_label(target, seed, share, n_groups, top_t, k, dimension, options):
-    """All labels as candidates are searched row by row, twins and all."""
+    """With a penalty every row is searched, twins and all; here it is one of no label."""
     problem = with_twins(random_problem(seed, dimension=dimension, **SIZES), share, n_groups, seed)
     index = cf.ConseIndex.build(*problem[1:], **options)
     ranking = index.rank(problem.probabilities, k, top_t)
+    assert_same_bits(ranking, index.rank(problem.probabilities, k, top_t, seen_penalty=0.1))
     assert_same_bits(ranking, index.rank(problem.probabilities, k, top_t, candidates=np.ones(1500, bool)))
+    chosen = np.random.default_rng(seed).random((len(problem.probabilities), 1500)) < 0.5
+    ranking_of_chosen = index.rank(problem.probabilities, k, top_t, candidates=chosen)
+    assert_same_bits(
+        ranking_of_chosen, index.rank(problem.probabilities, k, top_t, candidates=chosen, seen_penalty=0.1)
+    )
+    assert_same_bits(ranking_of_chosen, index.rank(problem.probabilities, k, top_t, exclude=excluded_of(chosen)))
     for i, row in enumerate(problem.probabilities[:3]):
         assert_same_bits(index.rank(row, k, top_t), (ranking.scores[i], ranking.indices[i]))
     normalize = options.get("normalize_classes", True)
@@ -133,8 +145,9 @@ def test_damage_does_no_harm_and_fails_verify(target, tmp_path, name, value):
     damaged.write_bytes(with_tensor(content, name, array))
     index = cf.ConseIndex.open(damaged)
     for k in (10, 100):
-        indices = index.rank(problem.probabilities, k).indices
-        assert ((indices >= -1) & (indices < index.n_labels)).all()
+        for options in ({}, {"exclude": [3, 5, 1400]}, {"candidates": np.arange(0, 1500, 2)}, {"seen_penalty": 0.5}):
+            indices = index.rank(problem.probabilities, k, **options).indices
+            assert ((indices >= -1) & (indices < index.n_labels)).all()
     with pytest.raises(ValueError, match=r"damaged\.safetensors.*twin"):
         index.verify()
 

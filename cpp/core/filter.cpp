@@ -11,32 +11,46 @@ namespace conse {
 namespace {
 
 void clear(const IndexData& index, Filter& filter) {
-    if (filter.lanes.size() == index.n_blocks && filter.children.size() == index.levels.size()) {
-        for (const std::uint32_t block : filter.blocks) {
-            filter.lanes[block] = 0;
-            std::size_t tile = block;
-            for (std::size_t level = 1; level < index.levels.size(); ++level)
-                filter.children[level][tile /= kFanOut] = 0;
+    const std::size_t n_with_twins = index.n_twins > 0 ? index.n_distinct_blocks() : 0;
+    if (filter.lanes.size() == index.n_blocks && filter.twin_lanes.size() == n_with_twins &&
+        filter.children.size() == index.levels.size()) {
+        for (const std::uint32_t block : filter.blocks) filter.lanes[block] = 0;
+        for (const std::uint32_t block : filter.twin_blocks) filter.twin_lanes[block] = 0;
+        for (const auto* blocks : {&filter.blocks, &filter.twin_blocks}) {
+            for (std::size_t tile : *blocks) {
+                for (std::size_t level = 1; level < index.levels.size(); ++level)
+                    filter.children[level][tile /= kFanOut] = 0;
+            }
         }
     } else {
         filter.lanes.assign(index.n_blocks, 0);
+        filter.twin_lanes.assign(n_with_twins, 0);
         filter.children.assign(index.levels.size(), {});
         for (std::size_t level = 1; level < index.levels.size(); ++level) {
             filter.children[level].assign(index.levels[level].n_tiles, 0);
         }
     }
     filter.blocks.clear();
+    filter.twin_blocks.clear();
     filter.n_rows = 0;
+}
+
+// Whether the row's bit is new.
+bool mark(std::uint32_t row, std::vector<std::uint16_t>& lanes, std::vector<std::uint32_t>& blocks) {
+    std::uint16_t& of_block = lanes[row / kBlockRows];
+    const auto with_row = static_cast<std::uint16_t>(of_block | 1u << row % kBlockRows);
+    if (of_block == with_row) return false;
+    if (of_block == 0) blocks.push_back(row / kBlockRows);
+    of_block = with_row;
+    return true;
 }
 
 void allow(const LabelPlaces& places, std::size_t label, Filter& filter) {
     for (const std::uint32_t row : places.rows_of(label)) {
-        std::uint16_t& lanes = filter.lanes[row / kBlockRows];
-        const auto with_row = static_cast<std::uint16_t>(lanes | 1u << row % kBlockRows);
-        if (lanes == with_row) return;  // an id that was given before
-        if (lanes == 0) filter.blocks.push_back(row / kBlockRows);
-        lanes = with_row;
+        if (!mark(row, filter.lanes, filter.blocks)) return;  // an id that was given before
         ++filter.n_rows;
+        if (places.leading_rows.empty() || places.leading_rows[label] == row) continue;
+        mark(places.leading_rows[label], filter.twin_lanes, filter.twin_blocks);
     }
 }
 
@@ -66,12 +80,16 @@ void allow_all(const IndexData& index, Filter& filter) {
         filter.lanes[block] = 0xffff;  // padding has no label to be found
         filter.blocks.push_back(block);
     }
+    for (std::uint32_t block = 0; block < filter.twin_lanes.size(); ++block) {
+        filter.twin_lanes[block] = index.twin_lanes[block];
+        filter.twin_blocks.push_back(block);
+    }
     filter.n_rows = index.n_rows;
 }
 
 // From the blocks up.
-void mark_children(const IndexData& index, Filter& filter) {
-    for (const std::uint32_t block : filter.blocks) {
+void mark_children(const IndexData& index, const std::vector<std::uint32_t>& blocks, Filter& filter) {
+    for (const std::uint32_t block : blocks) {
         std::size_t child = block;
         for (std::size_t level = 1; level < index.levels.size(); ++level) {
             const std::uint32_t bit = 1u << child % kFanOut;
@@ -116,7 +134,8 @@ void fill_filter(const IndexData& index, const LabelChoice& choice, bool with_se
     } else {
         allow_all(index, filter);
     }
-    mark_children(index, filter);
+    mark_children(index, filter.blocks, filter);
+    mark_children(index, filter.twin_blocks, filter);
     if (with_seen) mark_seen(index, filter);
 }
 

@@ -15,6 +15,9 @@ namespace conse {
 struct Filter {
     std::vector<std::uint16_t> lanes;   // (blocks) bit: the stored row may be found
     std::vector<std::uint32_t> blocks;  // those with a bit, ascending
+    std::vector<std::uint16_t>
+        twin_lanes;  // (distinct blocks, if labels have twins) bit: a twin of the row may be found
+    std::vector<std::uint32_t> twin_blocks;  // those with a bit
     // Per level from 1 on, (tiles): bit j: child j leads to a candidate; to candidates that are seen classes only.
     std::vector<std::vector<std::uint32_t>> children, seen_children;
     std::size_t n_rows = 0;  // stored rows of candidates
@@ -48,6 +51,13 @@ struct Allowed {
     const std::vector<std::uint8_t>* seen_blocks = nullptr;
 
     std::uint32_t lanes_of(std::size_t block) const { return filter == nullptr ? 0xffff : filter->lanes[block]; }
+    /// Of a distinct block: those whose own label or a twin may be found.
+    std::uint32_t lanes_with_twins_of(std::size_t block) const {
+        return filter == nullptr ? 0xffff : filter->lanes[block] | filter->twin_lanes[block];
+    }
+    bool allows(const LabelPlaces::Rows& rows) const {
+        return rows.first != rows.last && (lanes_of(*rows.first / kBlockRows) >> *rows.first % kBlockRows & 1) != 0;
+    }
     float penalty_of(std::size_t block) const { return penalty != 0 && (*seen_blocks)[block] != 0 ? penalty : 0; }
 };
 

@@ -256,8 +256,22 @@ const LabelPlaces& IndexData::label_places() const {
             if (!is_label(row)) continue;
             places_.rows[next[static_cast<std::size_t>(row_label[row])]++] = static_cast<std::uint32_t>(row);
         }
+        if (n_twins > 0) find_leading_rows();
     });
     return places_;
+}
+
+// In a damaged file twins may follow each other anyhow, and lead to any row.
+void IndexData::find_leading_rows() const {
+    places_.leading_rows.assign(n_labels, 0);
+    for (std::size_t row = 0; row < n_distinct_blocks() * kBlockRows; ++row) {
+        if (static_cast<std::uint32_t>(row_label[row]) >= n_labels) continue;
+        places_.leading_rows[static_cast<std::size_t>(row_label[row])] = static_cast<std::uint32_t>(row);
+    }
+    for (std::size_t label = 0; label < n_labels; ++label) {
+        const auto twin = static_cast<std::uint32_t>(next_twin[label]);
+        if (twin < n_labels) places_.leading_rows[twin] = places_.leading_rows[label];
+    }
 }
 
 std::size_t first_bad_offset(const TextView& texts) {

@@ -53,6 +53,8 @@ struct LabelPlaces {
     std::vector<std::uint32_t> offsets;     // (n_labels + 1) into rows
     std::vector<std::uint32_t> rows;        // block * 16 + lane
     std::vector<std::uint8_t> seen_blocks;  // (n_blocks) not 0: seen classes
+    // Where labels have twins: (n_labels) the row that the label, or the first of its twins, has in a distinct block.
+    std::vector<std::uint32_t> leading_rows;
 
     struct Rows {
         const std::uint32_t *first, *last;
@@ -114,6 +116,8 @@ struct IndexData {
     }
 
   private:
+    void find_leading_rows() const;
+
     mutable std::once_flag places_known_;
     mutable LabelPlaces places_;
 };

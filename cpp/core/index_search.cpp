@@ -124,7 +124,8 @@ void Search::prefetch(Node node) const {
 
 void Search::score_block(std::size_t block) {
     const float floor = allowed_.penalty_of(block) < 0 ? kNothing : floor_;
-    mask_ = score_rows(*kernels_, *index_, arithmetic_, *query_, block, floor, scores_) & allowed_.lanes_of(block);
+    mask_ = score_rows(*kernels_, *index_, arithmetic_, *query_, block, floor, scores_);
+    mask_ &= twin_lanes_ != nullptr ? allowed_.lanes_with_twins_of(block) : allowed_.lanes_of(block);
     ++blocks_scored_;
 }
 
@@ -134,10 +135,11 @@ void Search::take_scores() {
     const float penalty = allowed_.penalty_of(next_.id);
     if (mask_ == 0) return;
     for (std::size_t lane = 0; penalty != 0 && lane < kBlockRows; ++lane) scores_[lane] -= penalty;
+    const std::uint32_t own = mask_ & allowed_.lanes_of(next_.id);
     if (few_) {
-        few_best_.take(*kernels_, scores_, labels, mask_, static_cast<std::uint32_t>(index_->n_labels));
+        few_best_.take(*kernels_, scores_, labels, own, static_cast<std::uint32_t>(index_->n_labels));
     } else {
-        for (std::uint32_t left = mask_; left != 0; left &= left - 1) {
+        for (std::uint32_t left = own; left != 0; left &= left - 1) {
             const int lane = __builtin_ctz(left);
             if (is_label(labels[lane])) best_.push(scores_[lane], labels[lane]);
         }
@@ -148,7 +150,7 @@ void Search::take_scores() {
     find_lowest_bound();
 }
 
-// The labels with the same rows as those that have come among the best.
+// The labels with the same rows as those that are, or would be, among the best.
 void Search::take_twins(const std::int32_t* labels) {
     find_lowest_bound();
     for (std::uint32_t left = mask_ & twin_lanes_[next_.id]; left != 0; left &= left - 1) {
@@ -167,11 +169,16 @@ void Search::take_twins(const std::int32_t* labels) {
     }
 }
 
-// No more than labels are looked for: of equal scores the lowest ids count.
+// No more than labels are looked for: of equal scores the lowest ids count. They ascend; in a damaged file they end
+// where they do not.
 std::size_t Search::list_twins(std::int32_t label) {
     std::size_t n = 0;
-    for (std::int32_t twin = index_->next_twin[label]; n < n_best_ && is_label(twin); twin = index_->next_twin[twin]) {
-        twins_[n++] = twin;
+    for (std::int32_t twin = index_->next_twin[label]; n < n_best_ && is_label(twin) && twin > label;) {
+        twins_[n] = twin;
+        n += static_cast<std::size_t>(allowed_.filter == nullptr ||
+                                      allowed_.allows(places_->rows_of(static_cast<std::size_t>(twin))));
+        label = twin;
+        twin = index_->next_twin[twin];
     }
     return n;
 }
@@ -218,9 +225,10 @@ void Search::sweep(const KernelTable& kernels, const IndexData& index, const All
 void Search::begin(const KernelTable& kernels, const IndexData& index, const Allowed& allowed, Arithmetic arithmetic,
                    Query& query, std::size_t k, std::size_t most_blocks, bool alone) {
     prepare(kernels, index, allowed, arithmetic, query, k);
-    all_blocks_ = allowed.filter != nullptr;
+    all_blocks_ = allowed.penalty != 0;  // which is one of single labels
     if (!all_blocks_ && index.n_twins > 0) {
         twin_lanes_ = index.twin_lanes;
+        places_ = allowed.filter == nullptr ? nullptr : &index.label_places();
         twins_.resize(std::max(n_best_, kFewBest));
     }
     most_blocks_ = most_blocks;

@@ -89,6 +89,7 @@ class Search {
     const Query* query_ = nullptr;
     bool all_blocks_ = true;                     // else the distinct ones, whose labels bring their twins
     const std::uint16_t* twin_lanes_ = nullptr;  // null: they have none
+    const LabelPlaces* places_ = nullptr;        // where twins are candidates or not
     std::vector<std::int32_t> twins_;            // scratch
     std::vector<OpenTile> open_tiles_;
     Tournament tournament_;      // of the open tiles' best children
