@@ -163,3 +163,17 @@ def test_wrong_counts_are_refused_or_fail_verify(tmp_path, key, count):
     damaged.write_bytes(reference.seal(with_header(content, header)))
     with pytest.raises(ValueError, match=r"damaged\.safetensors"):
         cf.ConseIndex.open(damaged).verify()
+
+
+def test_a_file_of_version_2_ranks_the_same(tmp_path):
+    problem = random_problem(**SIZES)
+    newest = cf.ConseIndex.build(*problem[1:])
+    content = content_of(newest, tmp_path / "index.safetensors")
+    header = header_of(content)[0]
+    header["__metadata__"]["format_version"] = "2"
+    del header["__metadata__"]["n_twins"], header["__metadata__"]["distinct_blocks"]
+    (tmp_path / "before.safetensors").write_bytes(reference.seal(with_header(content, header)))
+    before = cf.ConseIndex.open(tmp_path / "before.safetensors")
+    before.verify()
+    assert before.info()["n_twins"] == 0
+    assert_same_bits(before.rank(problem.probabilities, 10), newest.rank(problem.probabilities, 10))

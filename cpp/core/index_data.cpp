@@ -124,9 +124,9 @@ void check_version(const Contents& contents, const Safetensors& file) {
         contents.fail("its metadata does not say format '", kFormatName, "'; build one with ConseIndex.build");
     }
     const std::string& version = contents.metadata("format_version");
-    if (version != kFormatVersion) {
-        contents.fail("it has format version ", version, " and this program reads version ", kFormatVersion,
-                      "; build it anew from its embeddings with ConseIndex.build");
+    if (version != kFormatVersion && version != kVersionWithoutTwins) {
+        contents.fail("it has format version ", version, " and this program reads versions ", kVersionWithoutTwins,
+                      " and ", kFormatVersion, "; build it anew from its embeddings with ConseIndex.build");
     }
     const std::string& lanes = contents.metadata("block_rows");
     if (lanes != std::to_string(kBlockRows)) contents.fail("blocks of ", lanes, " rows; expected ", kBlockRows);
@@ -194,13 +194,14 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
         const std::vector<std::uint64_t> shape{n_classes, lines_per_class(sizes[level]), kFanOut};
         index->levels.push_back({contents.data<std::int16_t>(maxima_name(level), "I16", shape), sizes[level]});
     }
-    const std::size_t n_distinct_blocks = contents.count(kDistinctBlocksKey);
+    const bool knows_twins = contents.metadata("format_version") == kFormatVersion;
+    index->n_twins = knows_twins ? contents.count("n_twins") : 0;
+    const std::size_t n_distinct_blocks = knows_twins ? contents.count(kDistinctBlocksKey) : index->n_blocks;
     if (n_distinct_blocks < 1 || n_distinct_blocks > index->n_blocks) {
         contents.fail("metadata '", kDistinctBlocksKey, "' is ", n_distinct_blocks, " with ", index->n_blocks,
                       " blocks");
     }
     index->n_distinct = nodes_above(n_distinct_blocks, sizes.size());
-    index->n_twins = contents.count("n_twins");
     if (index->n_twins > 0) {
         index->next_twin = contents.data<std::int32_t>("next_twin", "I32", {index->n_labels});
         index->twin_lanes = contents.data<std::uint16_t>("twin_lanes", "U16", {index->n_blocks});

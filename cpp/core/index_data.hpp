@@ -18,6 +18,7 @@ namespace conse {
 
 inline constexpr const char* kFormatName = "conse_fast.index";
 inline constexpr const char* kFormatVersion = "3";
+inline constexpr const char* kVersionWithoutTwins = "2";  // is read as well
 inline constexpr const char* kChecksumKey = "checksum.xxh64";
 inline constexpr const char* kScoredFractionKey = "scored_fraction";
 inline constexpr const char* kMaximaExponentKey = "maxima_exponent";
