@@ -66,7 +66,7 @@ def _facts(facts: dict[str, Any], index: ConseIndex) -> list[tuple[str, str]]:
         ("seen labels", f"{facts['n_seen_labels']:,} labels are seen classes"),
         ("label sets", ", ".join(f"{name} ({size:,})" for name, size in facts["label_sets"].items()) or "none"),
         ("label vectors", f"{facts['n_rows']:,} of {facts['dimension']} dimensions; labels without one never rank"),
-        ("equal vectors", f"{facts['n_twins']:,} labels have the vector of an earlier one, and are scored with it"),
+        ("equal vectors", f"{facts['n_twins']:,} labels have that of an earlier one"),
         ("blocks", f"{facts['n_blocks']:,} of {facts['block_rows']} label vectors"),
         ("scored blocks", f"{facts['scored_fraction']:.1%} for the ten best labels, as measured when it was built"),
         ("ranking", _plan(index)),
