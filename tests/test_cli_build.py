@@ -151,6 +151,7 @@ def test_info_as_a_table(here):
     assert facts["classes"].strip() == "12, with names"
     assert facts["labels"].strip() == "90, with names and ids"
     assert facts["label"].startswith("vectors  89 of 8 dimensions")
+    assert facts["equal"].strip() == "vectors  0 labels have that of an earlier one"
     assert facts["first"].strip() == f"label    n000  {make_names('label', 1)[0]}"
     assert facts["checksum"].strip() == cf.ConseIndex.open("index.safetensors").info()["checksum"]
 

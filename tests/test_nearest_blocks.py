@@ -99,18 +99,20 @@ def test_a_file_without_them_ranks_the_same(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("nearest_blocks", value) for value in (-1, 0, 94, 2**31 - 1)]
+    [("nearest_blocks", value) for value in (-1, 0, 88, 94, 95, 2**31 - 1)]
     + [("nearest_maxima", value) for value in (-32768, 0, 32767)],
 )
 def test_damage_does_no_harm_and_fails_verify(target, tmp_path, name, value):
     problem = peaked(random_problem(**SIZES), 0.9)
+    problem.label_embeddings[1400:] = problem.label_embeddings[:100]  # blocks of twins follow
     content = content_of(cf.ConseIndex.build(*problem[1:]), tmp_path / "index.safetensors")
     dtype = np.int32 if name == "nearest_blocks" else np.int16
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(with_tensor(content, name, np.full((40, NEAREST), value, dtype)))
     index = cf.ConseIndex.open(damaged)
     for row in problem.probabilities:
-        indices = index.rank(row, 10).indices
-        assert ((indices >= -1) & (indices < index.n_labels)).all()
+        for options in ({}, {"candidates": np.arange(0, 1500, 2)}):
+            indices = index.rank(row, 10, **options).indices
+            assert ((indices >= -1) & (indices < index.n_labels)).all()
     with pytest.raises(ValueError, match=r"damaged\.safetensors.*nearest_blocks"):
         index.verify()

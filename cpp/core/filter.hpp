@@ -13,10 +13,9 @@ namespace conse {
 
 /// Candidates of one index. To be filled anew it needs time for the labels that it held, not for all.
 struct Filter {
-    std::vector<std::uint16_t> lanes;   // (blocks) bit: the stored row may be found
-    std::vector<std::uint32_t> blocks;  // those with a bit, ascending
-    std::vector<std::uint16_t>
-        twin_lanes;  // (distinct blocks, if labels have twins) bit: a twin of the row may be found
+    std::vector<std::uint16_t> lanes;        // (blocks) bit: the stored row may be found
+    std::vector<std::uint32_t> blocks;       // those with a bit, ascending
+    std::vector<std::uint16_t> twin_lanes;   // (distinct blocks, or none without twins) bit: a twin may be found
     std::vector<std::uint32_t> twin_blocks;  // those with a bit
     // Per level from 1 on, (tiles): bit j: child j leads to a candidate; to candidates that are seen classes only.
     std::vector<std::vector<std::uint32_t>> children, seen_children;

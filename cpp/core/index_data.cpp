@@ -197,9 +197,10 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     const bool knows_twins = contents.metadata("format_version") == kFormatVersion;
     index->n_twins = knows_twins ? contents.count("n_twins") : 0;
     const std::size_t n_distinct_blocks = knows_twins ? contents.count(kDistinctBlocksKey) : index->n_blocks;
-    if (n_distinct_blocks < 1 || n_distinct_blocks > index->n_blocks) {
+    if (n_distinct_blocks < 1 || n_distinct_blocks > index->n_blocks ||
+        (n_distinct_blocks < index->n_blocks) != (index->n_twins > 0)) {
         contents.fail("metadata '", kDistinctBlocksKey, "' is ", n_distinct_blocks, " with ", index->n_blocks,
-                      " blocks");
+                      " blocks and ", index->n_twins, " twins");
     }
     index->n_distinct = nodes_above(n_distinct_blocks, sizes.size());
     if (index->n_twins > 0) {

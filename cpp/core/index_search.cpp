@@ -236,8 +236,8 @@ void Search::begin(const KernelTable& kernels, const IndexData& index, const All
     open_tiles_.clear();
     tournament_.clear();
     near_search_.reset();
-    near_ = alone && few_ && allowed.penalty == 0 && (!all_blocks_ || index.n_twins == 0) && !query.uses_dot() &&
-            query.rest() == 0 && near_search_.begin(index, query, score_slack(query, index, arithmetic));
+    near_ = alone && few_ && allowed.penalty == 0 && !query.uses_dot() && query.rest() == 0 &&
+            near_search_.begin(index, query, score_slack(query, index, arithmetic));
     if (!near_) open_roots();
 }
 

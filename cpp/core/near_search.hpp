@@ -37,7 +37,7 @@ class NearSearch {
         const double exact = query.product_with_first(index.classes) / (query.length() * length);
         const double cosine = exact - kCosineError;
         if (!(cosine >= 0 && cosine <= 1)) return false;
-        n_blocks_ = static_cast<std::uint32_t>(index.n_blocks);
+        n_blocks_ = static_cast<std::uint32_t>(index.n_distinct_blocks());
         blocks_ = index.nearest.blocks + first * NearestBlocks::kCount;
         const std::int16_t* maxima = index.nearest.maxima + first * NearestBlocks::kCount;
         const auto c = static_cast<float>(cosine), s = static_cast<float>(std::sqrt(1 - cosine * cosine));
