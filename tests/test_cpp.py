@@ -31,6 +31,7 @@ SUITES = (
     "parallel",
     "safetensors",
     "select",
+    "twins",
     "xxh64",
 )
 ON_X86 = platform.machine() in ("x86_64", "AMD64")
