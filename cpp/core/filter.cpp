@@ -10,18 +10,22 @@
 namespace conse {
 namespace {
 
+// Takes back what mark() and mark_children() have made of these blocks.
+void unmark(const std::vector<std::uint32_t>& blocks, std::vector<std::uint16_t>& lanes,
+            std::vector<std::vector<std::uint32_t>>& children) {
+    for (const std::uint32_t block : blocks) {
+        lanes[block] = 0;
+        std::size_t tile = block;
+        for (std::size_t level = 1; level < children.size(); ++level) children[level][tile /= kFanOut] = 0;
+    }
+}
+
 void clear(const IndexData& index, Filter& filter) {
     const std::size_t n_with_twins = index.n_twins > 0 ? index.n_distinct_blocks() : 0;
     if (filter.lanes.size() == index.n_blocks && filter.twin_lanes.size() == n_with_twins &&
         filter.children.size() == index.levels.size()) {
-        for (const std::uint32_t block : filter.blocks) filter.lanes[block] = 0;
-        for (const std::uint32_t block : filter.twin_blocks) filter.twin_lanes[block] = 0;
-        for (const auto* blocks : {&filter.blocks, &filter.twin_blocks}) {
-            for (std::size_t tile : *blocks) {
-                for (std::size_t level = 1; level < index.levels.size(); ++level)
-                    filter.children[level][tile /= kFanOut] = 0;
-            }
-        }
+        unmark(filter.blocks, filter.lanes, filter.children);
+        unmark(filter.twin_blocks, filter.twin_lanes, filter.children);
     } else {
         filter.lanes.assign(index.n_blocks, 0);
         filter.twin_lanes.assign(n_with_twins, 0);

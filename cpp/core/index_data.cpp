@@ -133,6 +133,10 @@ void check_version(const Contents& contents, const Safetensors& file) {
     if (contents.metadata(kChecksumKey).size() != kChecksumDigits) contents.fail("its checksum needs 16 digits");
 }
 
+std::size_t tiles_above(std::size_t n_nodes) {
+    return (n_nodes + kFanOut - 1) / kFanOut;
+}
+
 void find_label_sets(const Contents& contents, IndexData& index) {
     if (contents.find("label_set_names") == nullptr) return;
     const std::uint64_t n_offsets = contents.tensor("label_sets.offsets", "I64", 1).shape[0];
@@ -154,13 +158,13 @@ void find_label_sets(const Contents& contents, IndexData& index) {
 
 std::vector<std::size_t> level_sizes(std::size_t n_blocks) {
     std::vector<std::size_t> sizes{n_blocks};
-    while (sizes.back() > kTopTiles) sizes.push_back((sizes.back() + kFanOut - 1) / kFanOut);
+    while (sizes.back() > kTopTiles) sizes.push_back(tiles_above(sizes.back()));
     return sizes;
 }
 
 std::vector<std::size_t> nodes_above(std::size_t n_blocks, std::size_t n_levels) {
     std::vector<std::size_t> nodes{n_blocks};
-    while (nodes.size() < n_levels) nodes.push_back((nodes.back() + kFanOut - 1) / kFanOut);
+    while (nodes.size() < n_levels) nodes.push_back(tiles_above(nodes.back()));
     return nodes;
 }
 
