@@ -104,6 +104,17 @@ def test_kernel_objects_export_their_table_alone(release: Path) -> None:
         assert undefined <= known, f"{path.name} needs {undefined}"
 
 
+def test_searches_ask_for_what_they_choose(release: Path) -> None:
+    """A compiler may drop calls of a function that does nothing but prefetch, and only the time would tell."""
+    objdump = tool("objdump")
+    (path,) = (release.parent.parent.parent / "CMakeFiles").glob("conse_core.dir/**/index_search.cpp.o")
+    functions = run(objdump, "--disassemble", "--reloc", "--demangle", str(path)).split("\n\n")
+    # The instruction, or the call of Search::prefetch.
+    assert any(
+        "prefetch" in f or "prfm" in f for f in functions if "<conse::Search::choose" in f.lstrip().split("\n")[0]
+    )
+
+
 @pytest.mark.skipif(not ON_X86, reason="emulates x86-64 CPUs only on x86-64")
 @pytest.mark.parametrize("cpu", ["Nehalem", "Haswell"])
 def test_old_cpus(release: Path, cpu: str) -> None:

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/ask_for_line.hpp"
 #include "core/block_scores.hpp"
 #include "core/write_ranking.hpp"
 
@@ -54,6 +55,16 @@ double bound_slack(const Query& query, const IndexData& index, Arithmetic arithm
     const double of_bound = roundings(n_bound_terms) * query.mass();
     const double of_penalty = penalty == 0 ? 0 : 2 * (query.mass() + static_cast<double>(std::abs(penalty)));
     return score_slack(query, index, arithmetic) + kRoundoff * (of_bound + of_penalty) + kRoundedLength * query.rest();
+}
+
+// Whether what is chosen is asked for before it is visited. A row alone visits it at once: 0.95 of the time without
+// (300 dimensions). Where scores come from the embeddings, only the maxima are asked for, and while these stay in a
+// cache, that is not worth its instructions: 1.03 with 20,842 labels, 0.86 with a million (50 dimensions).
+bool asks_ahead(const IndexData& index, Arithmetic arithmetic, bool alone) {
+    constexpr std::size_t kCachedBytes = 8 << 20;
+    if (alone || index.levels.size() < 2) return false;
+    const std::size_t stride = index.maxima_stride(1) * sizeof(std::int16_t);
+    return arithmetic == Arithmetic::table || index.classes.n_classes * stride > kCachedBytes;
 }
 
 }  // namespace
@@ -118,7 +129,7 @@ void Search::prefetch(Node node) const {
     const std::size_t stride = kLine * lines_per_class(index_->levels[node.level].n_tiles);
     const std::size_t n_lines = std::min(query_->weights().size(), kMostLines);
     for (std::size_t t = 0; t < n_lines; ++t) {
-        __builtin_prefetch(data + query_->classes()[t] * stride);
+        ask_for_line(data + query_->classes()[t] * stride);
     }
 }
 
@@ -231,6 +242,7 @@ void Search::begin(const KernelTable& kernels, const IndexData& index, const All
         places_ = allowed.filter == nullptr ? nullptr : &index.label_places();
         twins_.resize(std::max(n_best_, kFewBest));
     }
+    asks_ahead_ = asks_ahead(index, arithmetic, alone);
     most_blocks_ = most_blocks;
     next_check_ = std::min(std::max(kFirstCheck, k / 4), most_blocks);
     open_tiles_.clear();
@@ -298,7 +310,6 @@ bool Search::choose_near() {
         return choose_open();
     }
     next_ = {0, block};
-    prefetch(next_);
     return true;
 }
 
@@ -313,7 +324,7 @@ bool Search::choose_open() {
     OpenTile& tile = open_tiles_[current_];
     next_ = tile.child(tile.best);
     tile.bounds[tile.best] = kNothing;
-    prefetch(next_);
+    if (asks_ahead_) prefetch(next_);
     return true;
 }
 

@@ -95,7 +95,8 @@ class Search {
     Tournament tournament_;      // of the open tiles' best children
     std::uint32_t current_ = 0;  // the tile whose child is visited
     Node next_{};
-    bool near_ = false;  // blocks come from near_search_, and no tile is open yet
+    bool asks_ahead_ = false;  // what is chosen is asked for before it is visited
+    bool near_ = false;        // blocks come from near_search_, and no tile is open yet
     NearSearch near_search_;
     std::size_t n_best_ = 1;
     bool few_ = false;

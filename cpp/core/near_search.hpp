@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "core/ask_for_line.hpp"
 #include "core/index_data.hpp"
 #include "core/nearest_blocks.hpp"
 #include "core/query.hpp"
@@ -23,8 +24,8 @@ class NearSearch {
     static void prefetch(const IndexData& index, const Query& query) {
         if (index.nearest.blocks == nullptr || query.classes().empty()) return;
         const std::size_t at = query.classes().front() * NearestBlocks::kCount;
-        __builtin_prefetch(index.nearest.blocks + at);
-        __builtin_prefetch(index.nearest.maxima + at);
+        ask_for_line(index.nearest.blocks + at);
+        ask_for_line(index.nearest.maxima + at);
     }
 
     void reset() { n_visited_ = 0; }
