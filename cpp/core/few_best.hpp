@@ -51,12 +51,14 @@ class FewBest {
   private:
     // The way back from the keys of kernels/score.hpp.
     static Entry<float> entry_of(double key) {
-        if (key == 0) return {-std::numeric_limits<float>::infinity(), -1};
+        constexpr std::uint32_t kMinusInfinity = 0xff800000u;
         std::uint64_t bits;
         std::memcpy(&bits, &key, sizeof bits);
         const auto ordered = static_cast<std::uint32_t>(bits >> 31);
-        const std::uint32_t of_value = ordered ^ (ordered >> 31 != 0 ? 0x80000000u : 0xffffffffu);
-        Entry<float> entry{0, static_cast<std::int32_t>(0x7fffffffu - (bits & 0x7fffffffu))};
+        const std::uint32_t flipped = ordered ^ (0x80000000u | ((ordered >> 31) - 1));
+        const std::uint32_t of_value = bits != 0 ? flipped : kMinusInfinity;
+        const std::uint32_t id = 0x7fffffffu - (bits & 0x7fffffffu);
+        Entry<float> entry{0, static_cast<std::int32_t>(bits != 0 ? id : 0xffffffffu)};
         std::memcpy(&entry.value, &of_value, sizeof of_value);
         return entry;
     }

@@ -57,8 +57,8 @@ F32 score_run_of_runs(const float* weights, const std::uint32_t* rows, std::size
 }
 
 template <bool kPlain>
-std::uint32_t score(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
-                    std::size_t stride, float floor, float* scores) {
+F32 score_many(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
+               std::size_t stride) {
     constexpr std::size_t kTerms = kRunTerms * kRunTerms;
     F32 total = F32::broadcast(0);
     for (std::size_t t = 0; t < n_terms; t += kTerms) {
@@ -66,6 +66,16 @@ std::uint32_t score(const float* weights, const std::uint32_t* rows, std::size_t
         total = total + score_run_of_runs<kPlain>(weights + t, kPlain ? nullptr : rows + t, n,
                                                   kPlain ? block + stride * t : block, stride);
     }
+    return total;
+}
+
+// A single run, the usual case, without the loops around it.
+template <bool kPlain>
+std::uint32_t score(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
+                    std::size_t stride, float floor, float* scores) {
+    const F32 total = n_terms <= kRunTerms
+                          ? score_runs<kPlain, 1>(weights, rows, n_terms, block, stride, F32::broadcast(0))
+                          : score_many<kPlain>(weights, rows, n_terms, block, stride);
     total.store(scores);
     return at_least(total, F32::broadcast(floor));
 }
@@ -92,10 +102,13 @@ std::uint32_t bound_tile(const float* weights, const std::uint32_t* rows, std::s
     F32 low = F32::broadcast(0), high = low;
     for (std::size_t t = 0; t < n_terms; ++t) {
         const std::int16_t* row = tile + stride * rows[t];
-        const F32 weight = F32::broadcast(weights[t] * step);
+        const F32 weight = F32::broadcast(weights[t]);
         low = multiply_add(weight, F32::load(row), low);
         high = multiply_add(weight, F32::load(row + 16), high);
     }
+    const F32 scale = F32::broadcast(step);
+    low = multiply_add(low, scale, F32::broadcast(0));
+    high = multiply_add(high, scale, F32::broadcast(0));
     const F32 nothing = F32::broadcast(-__builtin_inff()), end = F32::broadcast(static_cast<float>(n_children));
     low = choose(F32::places(0), end, nothing, low);
     high = choose(F32::places(16), end, nothing, high);
