@@ -23,6 +23,7 @@ struct ClassEmbeddings {
     const float* products = nullptr;
 
     static constexpr std::size_t n_products(std::size_t n_classes) { return n_classes * (n_classes + 1) / 2; }
+    float product(std::size_t a, std::size_t b) const { return products[n_products(std::max(a, b)) + std::min(a, b)]; }
 };
 
 // A block costs a line of the cache for each kept class, far from each other, or one for each dimension, all in a row.
@@ -113,15 +114,12 @@ class Query {
     static void combine_rows(const KernelTable& kernels, const ClassEmbeddings& classes, Query* queries,
                              std::size_t count);
     void measure(const KernelTable& kernels, const ClassEmbeddings& classes);
-    bool measure_by_products(const ClassEmbeddings& classes);
+    bool measure_by_products(const KernelTable& kernels, const ClassEmbeddings& classes);
 
     double divisor() const { return dot_ ? 1 : length_; }
 
     bool dot_ = false;
     bool has_f_ = false;  // else its length alone is known, and its product with the first class
-    // Found with the length, of products that are at hand: no batch takes longer, and a row alone, which needs it, 0.97
-    // of the time.
-    double first_product_ = 0;
     std::size_t n_kept_ = 0;
     bool is_row_ = false;  // only the first are listed, and rest_shares_ has a share for every class
     std::vector<std::uint32_t> classes_;

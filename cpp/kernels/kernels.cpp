@@ -13,6 +13,7 @@
 #include "combine.hpp"
 #include "dense.hpp"
 #include "limits.hpp"
+#include "pairs.hpp"
 #include "score.hpp"
 #include "screen.hpp"
 #include "select.hpp"
@@ -48,6 +49,7 @@ const KernelTable CONSE_TABLE = {
     CONSE_TARGET_NAMESPACE::combine_many,
     CONSE_TARGET_NAMESPACE::combine_all,
     CONSE_TARGET_NAMESPACE::squared_length,
+    CONSE_TARGET_NAMESPACE::pair_sum,
     CONSE_TARGET_NAMESPACE::score_block,
     CONSE_TARGET_NAMESPACE::score_plain_block,
     CONSE_TARGET_NAMESPACE::bound_tile,

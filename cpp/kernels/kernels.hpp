@@ -149,6 +149,9 @@ struct KernelTable {
     void (*combine_all)(const AllShares& shares, const float* embeddings, std::size_t dimension, float* sums,
                         std::size_t sums_stride);
     double (*squared_length)(const double* f, std::size_t dimension);
+    // sum_ij weights[i] * weights[j] * (product of ids[i] and ids[j]), where that of a and b <= a stands in
+    // products[a (a + 1) / 2 + b]; n <= kBoundTerms.
+    double (*pair_sum)(const double* weights, const std::uint32_t* ids, std::size_t n, const float* products);
 
     // Score. scores[lane] = sum_t weights[t] * block[stride * rows[t] + lane], in the order of t, in runs of 32 terms
     // and of 32 runs; bit `lane` of the result says that scores[lane] >= floor. The plain form has rows[t] = t and

@@ -120,6 +120,72 @@ struct NativeF64 {
     friend std::uint32_t at_least(NativeF64 a, NativeF64 b) { return _mm512_cmp_pd_mask(a.v, b.v, _CMP_GE_OQ); }
 };
 
+// Terms of pair_sum() in lanes: ids, where their products begin, and weights.
+struct PairTerms {
+    __m512i id, first;
+    __m512d weight[2];
+
+    static PairTerms all(const double* weights, const std::uint32_t* ids, std::size_t n) {
+        const std::uint32_t used = (1u << n) - 1;
+        const __m512i id = _mm512_maskz_loadu_epi32(static_cast<__mmask16>(used), ids);
+        const __m512i twice = _mm512_mullo_epi32(id, _mm512_add_epi32(id, _mm512_set1_epi32(1)));
+        return {id,
+                _mm512_srli_epi32(twice, 1),
+                {_mm512_maskz_loadu_pd(static_cast<__mmask8>(used), weights),
+                 _mm512_maskz_loadu_pd(static_cast<__mmask8>(used >> 8), weights + 8)}};
+    }
+    // One of them in all lanes.
+    static PairTerms one(double weight, std::uint32_t id) {
+        return {_mm512_set1_epi32(static_cast<int>(id)),
+                _mm512_set1_epi32(static_cast<int>(id * (id + 1) / 2)),
+                {_mm512_set1_pd(weight), _mm512_set1_pd(weight)}};
+    }
+    // Those of the lanes n, n - 1, ...
+    PairTerms from(std::size_t n) const {
+        const __m512i each = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        const __m512i lanes = _mm512_sub_epi32(_mm512_set1_epi32(static_cast<int>(n)), each);
+        const __m512i low = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(lanes));
+        const __m512i high = _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(lanes, 1));
+        return {
+            _mm512_permutexvar_epi32(lanes, id),
+            _mm512_permutexvar_epi32(lanes, first),
+            {_mm512_permutex2var_pd(weight[0], low, weight[1]), _mm512_permutex2var_pd(weight[0], high, weight[1])}};
+    }
+    // Those of x in the lanes of the mask.
+    PairTerms with(std::uint32_t mask, const PairTerms& x) const {
+        return {_mm512_mask_mov_epi32(id, static_cast<__mmask16>(mask), x.id),
+                _mm512_mask_mov_epi32(first, static_cast<__mmask16>(mask), x.first),
+                {_mm512_mask_mov_pd(weight[0], static_cast<__mmask8>(mask), x.weight[0]),
+                 _mm512_mask_mov_pd(weight[1], static_cast<__mmask8>(mask >> 8), x.weight[1])}};
+    }
+};
+
+// pair_sum() of up to fifteen terms, to the bits of pair_sum_of_any() in pairs.hpp; two rows are gathered at a time:
+// 0.95 of a query (300 dimensions, T = 10).
+double pair_sum_of_few(const double* weights, const std::uint32_t* ids, std::size_t n, const float* products) {
+    const PairTerms all = PairTerms::all(weights, ids, n), back = all.from(n);
+    __m512d sums[2] = {_mm512_setzero_pd(), _mm512_setzero_pd()};
+    for (std::size_t low = 0; 2 * low < n; ++low) {
+        const std::size_t high = n - 1 - low;
+        const std::uint32_t of_high = (2u << high) - 1, used = low < high ? (2u << n) - 1 : of_high;
+        const std::uint32_t own = (low < high ? 3u : 1u) << high;
+        const PairTerms row =
+            PairTerms::one(weights[low], ids[low]).with(of_high, PairTerms::one(weights[high], ids[high]));
+        const PairTerms column = back.with(of_high, all);
+        const __m512i places =
+            _mm512_max_epu32(_mm512_add_epi32(row.first, column.id), _mm512_add_epi32(column.first, row.id));
+        const __m512 found = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), static_cast<__mmask16>(used), places,
+                                                      products, sizeof *products);
+        const __m256 product[2] = {_mm512_castps512_ps256(found), _mm512_extractf32x8_ps(found, 1)};
+        for (int half = 0; half < 2; ++half) {
+            __m512d both = _mm512_mul_pd(row.weight[half], column.weight[half]);
+            both = _mm512_mask_mul_pd(both, static_cast<__mmask8>(own >> 8 * half), both, _mm512_set1_pd(0.5));
+            sums[half] = _mm512_fmadd_pd(both, _mm512_cvtps_pd(product[half]), sums[half]);
+        }
+    }
+    return 2 * _mm512_reduce_add_pd(_mm512_add_pd(sums[0], sums[1]));
+}
+
 }  // namespace
 }  // namespace CONSE_TARGET_NAMESPACE
 }  // namespace conse

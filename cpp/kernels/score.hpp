@@ -33,21 +33,21 @@ F32 score_runs(const float* weights, const std::uint32_t* rows, std::size_t n_te
     return total;
 }
 
-// Up to kRunTerms runs.
+// Up to kRunTerms runs; of the table, where more than one are rare, one at a time.
 template <bool kPlain>
 F32 score_run_of_runs(const float* weights, const std::uint32_t* rows, std::size_t n_terms, const float* block,
                       std::size_t stride) {
+    constexpr std::size_t kTerms = (kPlain ? 4 : 1) * kRunTerms;
     F32 total = F32::broadcast(0);
-    for (std::size_t t = 0; t < n_terms; t += 4 * kRunTerms) {
-        const std::size_t left = n_terms - t;
+    for (std::size_t t = 0; t < n_terms; t += kTerms) {
+        const std::size_t left = n_terms - t < kTerms ? n_terms - t : kTerms;
         const float* columns = kPlain ? block + stride * t : block;
         const std::uint32_t* own_rows = kPlain ? nullptr : rows + t;
-        if (left > 3 * kRunTerms) {
-            const std::size_t n = left < 4 * kRunTerms ? left : 4 * kRunTerms;
-            total = score_runs<kPlain, 4>(weights + t, own_rows, n, columns, stride, total);
-        } else if (left > 2 * kRunTerms) {
+        if (kTerms > kRunTerms && left > 3 * kRunTerms) {
+            total = score_runs<kPlain, 4>(weights + t, own_rows, left, columns, stride, total);
+        } else if (kTerms > kRunTerms && left > 2 * kRunTerms) {
             total = score_runs<kPlain, 3>(weights + t, own_rows, left, columns, stride, total);
-        } else if (left > kRunTerms) {
+        } else if (kTerms > kRunTerms && left > kRunTerms) {
             total = score_runs<kPlain, 2>(weights + t, own_rows, left, columns, stride, total);
         } else {
             total = score_runs<kPlain, 1>(weights + t, own_rows, left, columns, stride, total);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "check.hpp"
 #include "core/dispatch.hpp"
@@ -229,6 +230,51 @@ CONSE_TEST(combination, "kernels.combine and squared_length equal plain float64"
     });
 }
 
+// Classes of which every product that belongs to no pair of them is NaN.
+struct Pairs {
+    std::vector<std::uint32_t> ids;
+    std::vector<double> weights;
+    std::vector<float> products;
+
+    explicit Pairs(std::size_t n) {
+        const std::size_t n_classes = n + 3;
+        products.assign(n_classes * (n_classes + 1) / 2, std::numeric_limits<float>::quiet_NaN());
+        const auto numbers = testing::random_floats(products.size() + n, 23);
+        for (std::size_t i = 0; i < n; ++i) {
+            ids.push_back(static_cast<std::uint32_t>(7 * i % n_classes));
+            if (n_classes % 7 == 0) ids.back() = static_cast<std::uint32_t>(n_classes - 1 - i);
+            weights.push_back(static_cast<double>(numbers[products.size() + i]));
+        }
+        for (const std::size_t a : ids) {
+            for (const std::size_t b : ids) {
+                const std::size_t place = std::max(a, b) * (std::max(a, b) + 1) / 2 + std::min(a, b);
+                products[place] = numbers[place];
+            }
+        }
+    }
+    double sum(const KernelTable& kernels) const {
+        return kernels.pair_sum(testing::exactly(weights).get(), testing::exactly(ids).get(), ids.size(),
+                                testing::exactly(products).get());
+    }
+};
+
+CONSE_TEST(pairs, "kernels.pair_sum adds up every pair of classes and reads no other") {
+    testing::for_each_target([] {
+        for (std::size_t n = 0; n <= kBoundTerms; ++n) {
+            const Pairs pairs(n);
+            double exact = 0;
+            for (std::size_t i = 0; i < n; ++i) {
+                for (std::size_t j = 0; j < n; ++j) {
+                    const std::size_t high = std::max(pairs.ids[i], pairs.ids[j]);
+                    const std::size_t place = high * (high + 1) / 2 + std::min(pairs.ids[i], pairs.ids[j]);
+                    exact += pairs.weights[i] * pairs.weights[j] * static_cast<double>(pairs.products[place]);
+                }
+            }
+            CHECK(std::abs(pairs.sum(kernels()) - exact) < 1e-13);
+        }
+    });
+}
+
 CONSE_TEST(reading, "kernels.read finds the largest wherever it lies and never reads past the end") {
     testing::for_each_target([] {
         for (const std::size_t n : {16, 112, 128, 144, 400}) {
@@ -321,6 +367,7 @@ CONSE_TEST(same_bits, "kernels.all targets with FMA give the same bits") {
     std::vector<std::uint32_t> rows(40);
     for (std::uint32_t t = 0; t < 40; ++t) rows[t] = 39 - t;
     std::vector<float> first;
+    std::vector<double> first_sums;
     testing::for_each_target([&] {
         if (!kernels().fused) return;
         const std::vector<double> shares(weights.begin(), weights.end());
@@ -329,8 +376,11 @@ CONSE_TEST(same_bits, "kernels.all targets with FMA give the same bits") {
         kernels().combine(shares.data(), rows.data(), 40, embeddings.data(), dimension, f.data());
         kernels().score_block(weights.data(), rows.data(), 40, embeddings.data(), dimension, 0, bits.data());
         bits.back() = static_cast<float>(kernels().squared_length(f.data(), dimension));
-        if (first.empty()) first = bits;
+        std::vector<double> sums;
+        for (std::size_t n = 1; n <= kBoundTerms; ++n) sums.push_back(Pairs(n).sum(kernels()));
+        if (first.empty()) first = bits, first_sums = sums;
         CHECK(bits == first);
+        CHECK(sums == first_sums);
     });
 }
 
