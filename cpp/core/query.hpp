@@ -119,7 +119,7 @@ class Query {
     double divisor() const { return dot_ ? 1 : length_; }
 
     bool dot_ = false;
-    bool has_f_ = false;  // else its length alone is known, and its product with the first class
+    bool has_f_ = false;  // else its length alone is known
     std::size_t n_kept_ = 0;
     bool is_row_ = false;  // only the first are listed, and rest_shares_ has a share for every class
     std::vector<std::uint32_t> classes_;

@@ -106,7 +106,7 @@ std::uint32_t bound_tile(const float* weights, const std::uint32_t* rows, std::s
         low = multiply_add(weight, F32::load(row), low);
         high = multiply_add(weight, F32::load(row + 16), high);
     }
-    const F32 scale = F32::broadcast(step);
+    const F32 scale = F32::broadcast(step);  // a power of two: to the same bits as if each weight were scaled
     low = multiply_add(low, scale, F32::broadcast(0));
     high = multiply_add(high, scale, F32::broadcast(0));
     const F32 nothing = F32::broadcast(-__builtin_inff()), end = F32::broadcast(static_cast<float>(n_children));
