@@ -43,11 +43,11 @@ F32 score_run_of_runs(const float* weights, const std::uint32_t* rows, std::size
         const std::size_t left = n_terms - t < kTerms ? n_terms - t : kTerms;
         const float* columns = kPlain ? block + stride * t : block;
         const std::uint32_t* own_rows = kPlain ? nullptr : rows + t;
-        if (kTerms > kRunTerms && left > 3 * kRunTerms) {
+        if (left > 3 * kRunTerms) {
             total = score_runs<kPlain, 4>(weights + t, own_rows, left, columns, stride, total);
-        } else if (kTerms > kRunTerms && left > 2 * kRunTerms) {
+        } else if (left > 2 * kRunTerms) {
             total = score_runs<kPlain, 3>(weights + t, own_rows, left, columns, stride, total);
-        } else if (kTerms > kRunTerms && left > kRunTerms) {
+        } else if (left > kRunTerms) {
             total = score_runs<kPlain, 2>(weights + t, own_rows, left, columns, stride, total);
         } else {
             total = score_runs<kPlain, 1>(weights + t, own_rows, left, columns, stride, total);

@@ -241,16 +241,16 @@ struct Pairs {
         products.assign(n_classes * (n_classes + 1) / 2, std::numeric_limits<float>::quiet_NaN());
         const auto numbers = testing::random_floats(products.size() + n, 23);
         for (std::size_t i = 0; i < n; ++i) {
-            ids.push_back(static_cast<std::uint32_t>(7 * i % n_classes));
-            if (n_classes % 7 == 0) ids.back() = static_cast<std::uint32_t>(n_classes - 1 - i);
+            ids.push_back(static_cast<std::uint32_t>(37 * i % n_classes));  // a prime: all are different
             weights.push_back(static_cast<double>(numbers[products.size() + i]));
         }
-        for (const std::size_t a : ids) {
-            for (const std::size_t b : ids) {
-                const std::size_t place = std::max(a, b) * (std::max(a, b) + 1) / 2 + std::min(a, b);
-                products[place] = numbers[place];
-            }
+        for (std::size_t i = 0; i < n; ++i) {
+            for (std::size_t j = 0; j < n; ++j) products[place(i, j)] = numbers[place(i, j)];
         }
+    }
+    std::size_t place(std::size_t i, std::size_t j) const {
+        const std::size_t low = std::min(ids[i], ids[j]), high = std::max(ids[i], ids[j]);
+        return high * (high + 1) / 2 + low;
     }
     double sum(const KernelTable& kernels) const {
         return kernels.pair_sum(testing::exactly(weights).get(), testing::exactly(ids).get(), ids.size(),
@@ -265,9 +265,8 @@ CONSE_TEST(pairs, "kernels.pair_sum adds up every pair of classes and reads no o
             double exact = 0;
             for (std::size_t i = 0; i < n; ++i) {
                 for (std::size_t j = 0; j < n; ++j) {
-                    const std::size_t high = std::max(pairs.ids[i], pairs.ids[j]);
-                    const std::size_t place = high * (high + 1) / 2 + std::min(pairs.ids[i], pairs.ids[j]);
-                    exact += pairs.weights[i] * pairs.weights[j] * static_cast<double>(pairs.products[place]);
+                    const auto product = static_cast<double>(pairs.products[pairs.place(i, j)]);
+                    exact += pairs.weights[i] * pairs.weights[j] * product;
                 }
             }
             CHECK(std::abs(pairs.sum(kernels()) - exact) < 1e-13);
