@@ -19,6 +19,7 @@ import conse_fast as cf
 
 REPOSITORY = Path(__file__).parent.parent
 SUITES = (
+    "block_exchange",
     "block_order",
     "collector",
     "dense",

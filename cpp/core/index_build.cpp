@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/arguments.hpp"
+#include "core/block_exchange.hpp"
 #include "core/block_order.hpp"
 #include "core/class_products.hpp"
 #include "core/index_sample.hpp"
@@ -154,6 +155,7 @@ class Builder {
 
     void order_rows(bool twins, double from, double to) {
         const double middle = from + (to - from) / 5;
+        const MatrixView classes = matrix_view(classes_.data.data(), n_classes(), dimension());
         for (const bool seen : {true, false}) {
             std::vector<std::uint32_t> rows;
             for (std::size_t r = 0; r < labels_.lengths.size(); ++r) {
@@ -161,7 +163,9 @@ class Builder {
                 rows.push_back(static_cast<std::uint32_t>(r));
             }
             const Execution ordering = seen ? stage(execution_, from, middle) : stage(execution_, middle, to);
-            order_into_blocks(labels_.data.data(), dimension(), rows, ordering);
+            order_into_blocks(labels_.data.data(), dimension(), rows, stage(ordering, 0, twins ? 1 : 0.5));
+            // Searches among all labels, which are most, read no twins.
+            if (!twins) exchange_between_blocks(classes, labels_.data.data(), rows, stage(ordering, 0.5, 1));
             slots_.insert(slots_.end(), rows.begin(), rows.end());
             slots_.resize((slots_.size() + kBlockRows - 1) / kBlockRows * kBlockRows, kPadding);
         }

@@ -9,7 +9,7 @@
 namespace conse {
 
 /// The mean share of blocks that are scored for the ten best labels of up to 64 made-up images, each a class
-/// with its nine nearest classes, every weight half of the one before: "0.006123".
+/// with its nine nearest classes, every weight 0.8 of the one before: "0.006123".
 std::string sample_scored_fraction(const IndexData& index, const Execution& execution);
 
 }  // namespace conse
