@@ -32,7 +32,7 @@ class Exchange {
         for (std::size_t group = 0; group < n_groups_; ++group) enter(group);
     }
 
-    // Each member is exchanged once at most, for the one with which most is saved.
+    // Looks at each place once, and exchanges its member for the one with which most is saved.
     void run() {
         for (std::size_t place = 0; place < n_members_; ++place) {
             if (saved_[place] <= 0) continue;
@@ -160,7 +160,9 @@ class Exchange {
     std::vector<float> saved_;     // (members) if one left its group
 };
 
-// Exchanges within ranges of groups, which every other time end in the middle of those of the time before.
+// Exchanges within ranges of groups, which every other time end in the middle of those of the time before: with so many
+// groups searches read 1.01 times as much as with 1,024, and with twice as many passes 0.99. Where classes are many,
+// ranges are shorter, so that the maxima of a thread take 25 MB at most.
 void exchange(const TermTable& terms, std::size_t n_classes, std::size_t capacity, std::vector<std::uint32_t>& members,
               const Execution& execution) {
     constexpr std::size_t kPasses = 3, kMostGroups = 256, kMostMaxima = std::size_t{1} << 21;
