@@ -8,6 +8,7 @@
 
 #include <Eigen/Core>
 
+#include "core/even_sample.hpp"
 #include "core/parallel.hpp"
 #include "kernels/kernels.hpp"
 
@@ -129,9 +130,7 @@ class Splitter {
 
     // Moves the `left` rows that lie farthest along the line between two means to the front.
     void split(std::uint32_t* begin, std::size_t count, std::size_t left) {
-        std::vector<std::uint32_t> sample;
-        const std::size_t step = std::max<std::size_t>(1, count / kSample);
-        for (std::size_t i = 0; i < count; i += step) sample.push_back(begin[i]);
+        std::vector<std::uint32_t> sample = even_sample(begin, count, kSample);
         const std::size_t sample_left = std::max<std::size_t>(1, sample.size() * left / count);
         const std::uint32_t far = farthest_from(sample, sample.front());
         Direction direction = units_[far] - units_[farthest_from(sample, far)];

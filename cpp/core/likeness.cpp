@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <utility>
 
 #include "conse/primitives.hpp"
+#include "core/even_sample.hpp"
 #include "core/parallel.hpp"
 #include "kernels/kernels.hpp"
 
@@ -23,12 +25,12 @@ class Likeness {
              const Execution& execution)
         : classes_(classes), units_(units), rows_(rows), shares_(classes.rows) {
         constexpr std::size_t kSample = 16384;  // with 4,096 searches read 1.02 times as much
-        std::vector<std::uint32_t> sample;
-        const std::size_t step = std::max<std::size_t>(1, rows.size() / kSample);
-        for (std::size_t i = 0; i < rows.size(); i += step) sample.push_back(rows[i]);
+        const std::vector<std::uint32_t> sample = even_sample(rows.data(), rows.size(), kSample);
+        std::vector<Term> costs = nearest(sample, execution);
         std::vector<double> sums(classes.rows);
-        for (const Term& term : nearest(sample, execution)) sums[term.class_id] += static_cast<double>(term.cost);
+        for (const Term& term : costs) sums[term.class_id] += static_cast<double>(term.cost);
         for (std::size_t c = 0; c < sums.size(); ++c) shares_[c] = sums[c] > 0 ? 1 / sums[c] : 0;
+        if (sample.size() == rows.size()) costs_ = std::move(costs);
     }
 
     TermTable terms(const Execution& execution) const {
@@ -71,12 +73,10 @@ class Likeness {
     void set_terms(std::size_t begin, std::size_t end, TermTable& table) const {
         Execution serial;
         serial.n_threads = 1;
-        const auto first = rows_.begin();
-        const std::vector<Term> terms =
-            nearest({first + static_cast<std::ptrdiff_t>(begin), first + static_cast<std::ptrdiff_t>(end)}, serial);
-        std::vector<Term> of_row;
-        for (std::size_t i = begin; i < end; ++i) {
-            const Term* own = terms.data() + (i - begin) * n_nearest();
+        std::vector<Term> costs, of_row;
+        if (costs_.empty()) costs = nearest({rows_.data() + begin, rows_.data() + end}, serial);
+        const Term* own = costs_.empty() ? costs.data() : costs_.data() + begin * n_nearest();
+        for (std::size_t i = begin; i < end; ++i, own += n_nearest()) {
             of_row.assign(own, own + n_nearest());
             for (Term& term : of_row) {
                 term.cost = static_cast<float>(static_cast<double>(term.cost) * shares_[term.class_id]);
@@ -89,6 +89,7 @@ class Likeness {
     const float* const units_;
     const std::vector<std::uint32_t>& rows_;
     std::vector<double> shares_;  // (classes) 1 / what rows cost it together
+    std::vector<Term> costs_;     // (rows, n_nearest), if the sample is all rows
 };
 
 }  // namespace
