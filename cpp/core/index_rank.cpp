@@ -138,6 +138,7 @@ class Ranker {
         const bool alone = rows_.n_rows() == 1;
         if (alone) NearSearch::prefetch(index_, *queries);
         combine(queries, count);
+        if (alone && plan_.arithmetic == Arithmetic::table) NearSearch::prefetch_scores(index_, *queries);
         thread_local std::array<Search, kInterleaved> searches;
         thread_local std::array<Filter, kInterleaved> filters;
         std::array<std::size_t, kInterleaved> busy;  // those that are not done

@@ -119,17 +119,14 @@ void Search::restrict_children(OpenTile& tile) const {
     }
 }
 
-// The lines of the first classes in a node: few and far from each other, which no hardware foresees.
 void Search::prefetch(Node node) const {
-    constexpr std::size_t kMostLines = 16, kLine = 64;
+    constexpr std::size_t kLine = 64;
     static_assert(kBlockRows * sizeof(float) == kLine && kFanOut * sizeof(std::int16_t) == kLine, "a line per class");
-    if (node.level == 0 && arithmetic_ == Arithmetic::embeddings) return;
-    const auto* data = node.level > 0 ? reinterpret_cast<const char*>(index_->maxima_tile(node.level, node.id))
-                                      : reinterpret_cast<const char*>(index_->table_block(node.id));
-    const std::size_t stride = kLine * lines_per_class(index_->levels[node.level].n_tiles);
-    const std::size_t n_lines = std::min(query_->weights().size(), kMostLines);
-    for (std::size_t t = 0; t < n_lines; ++t) {
-        ask_for_line(data + query_->classes()[t] * stride);
+    const std::vector<std::uint32_t>& classes = query_->classes();
+    if (node.level > 0) {
+        ask_for_lines(index_->maxima_tile(node.level, node.id), index_->maxima_stride(node.level), classes);
+    } else if (arithmetic_ == Arithmetic::table) {
+        ask_for_lines(index_->table_block(node.id), index_->table_stride(), classes);
     }
 }
 

@@ -28,6 +28,18 @@ class NearSearch {
         ask_for_line(index.nearest.maxima + at);
     }
 
+    /// Asks for what the first blocks' scores will take from the table, before begin() finds out whether they are all
+    /// that matters: a row alone takes 0.91 of the time (300 dimensions; 0.92 with two blocks, and with four no less).
+    static void prefetch_scores(const IndexData& index, const Query& query) {
+        if (index.nearest.blocks == nullptr || query.classes().empty()) return;
+        const std::int32_t* blocks = index.nearest.blocks + query.classes().front() * NearestBlocks::kCount;
+        for (std::size_t i = 0; i < 3; ++i) {
+            const auto block = static_cast<std::size_t>(blocks[i]);
+            if (block >= index.n_blocks) return;  // in a damaged file
+            ask_for_lines(index.table_block(block), index.table_stride(), query.classes());
+        }
+    }
+
     void reset() { n_visited_ = 0; }
 
     /// False where it cannot tell anything. `slack`: by how much a score may exceed what it would be without roundings.
