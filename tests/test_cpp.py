@@ -11,6 +11,7 @@ import os
 import platform
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,13 @@ def build(folder: Path, preset: str, *options: str) -> Path:
     return folder / "tests" / "cpp" / "conse_tests"
 
 
+def assert_suites_pass(*program: str) -> None:
+    """Several suites at a time: under an emulator, or with sanitizers, they take minutes."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for printed in pool.map(lambda suite: run(*program, suite), SUITES):
+            assert "0 failed" in printed
+
+
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tool("c++", "g++", "clang++")
@@ -120,12 +128,12 @@ def test_searches_ask_for_what_they_choose(release: Path) -> None:
 @pytest.mark.parametrize("cpu", ["Nehalem", "Haswell"])
 def test_old_cpus(release: Path, cpu: str) -> None:
     """Nehalem is x86-64-v2, Haswell x86-64-v3: an instruction beyond them stops the emulator."""
-    assert "0 failed" in run(tool("qemu-x86_64", "qemu-x86_64-static"), "-cpu", cpu, str(release))
+    assert_suites_pass(tool("qemu-x86_64", "qemu-x86_64-static"), "-cpu", cpu, str(release))
 
 
 def test_sanitizers(tmp_path: Path) -> None:
     tool("c++", "g++", "clang++")
-    assert "0 failed" in run(str(build(tmp_path, "debug-sanitize")))
+    assert_suites_pass(str(build(tmp_path, "debug-sanitize")))
 
 
 @pytest.mark.skipif(not ON_X86, reason="cross-compiles from x86-64 only")
@@ -134,7 +142,7 @@ def test_aarch64(tmp_path: Path) -> None:
     tool("aarch64-linux-gnu-g++")
     emulator = tool("qemu-aarch64", "qemu-aarch64-static")
     program = build(tmp_path, "aarch64")
-    assert "0 failed" in run(emulator, "-L", "/usr/aarch64-linux-gnu", str(program))
+    assert_suites_pass(emulator, "-L", "/usr/aarch64-linux-gnu", str(program))
 
 
 def test_installed_library_builds_a_program_without_python(release: Path, tmp_path: Path) -> None:
