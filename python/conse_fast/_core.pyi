@@ -7,6 +7,7 @@ from conse_fast._ranking import Ranking
 
 _Array = npt.NDArray[Any]
 _Texts = tuple[bytes, npt.NDArray[np.int64]] | None
+_PlainRanker = Callable[[object, object, object, object, object], Ranking | None]
 _LabelSets = tuple[_Texts, npt.NDArray[np.int64], npt.NDArray[np.int64]] | None
 
 version: str
@@ -88,9 +89,8 @@ class Index:
         options: _Options,
         /,
     ) -> None: ...
-    def rank_plain(
-        self, probabilities: object, k: object, top_t: object, out: object, n_threads: object, /
-    ) -> Ranking | None: ...
+    def plain_ranker(self) -> _PlainRanker:
+        """A function of (probabilities, k, top_t, out, n_threads), to be called as often as there are images."""
     def rank_logits(
         self,
         logits: _Array,

@@ -36,9 +36,11 @@ class IndexFacts:
     """Sizes, names, metadata and lifetime of an opened index."""
 
     _opened: _core.Index | None
+    _rank_plain: _core._PlainRanker | None
     _path: str | None
     _info: dict[str, Any]
     _names: dict[str, Names]
+    _label_names: Names | None
     _places: LabelTexts | None
 
     @classmethod
@@ -47,6 +49,7 @@ class IndexFacts:
         info = core.info()
         info.update({f"has_{which}": core.has_texts(which) for which in _TEXTS})
         self._opened = core
+        self._rank_plain = core.plain_ranker()
         self._path = path
         self._info = info
         self._places = None
@@ -55,6 +58,7 @@ class IndexFacts:
             for which in _TEXTS
             if core.has_texts(which)
         }
+        self._label_names = self._names.get("label_names")
         return self
 
     @property
@@ -137,7 +141,7 @@ class IndexFacts:
 
     def close(self) -> None:
         """Lets go of the file or memory; it is unmapped when the last array and name sequence of it are gone."""
-        self._opened = None
+        self._opened = self._rank_plain = self._label_names = None
         self._names = {}
 
     def __enter__(self) -> Self:

@@ -190,12 +190,12 @@ class ConseIndex(IndexExplanations):
             ValueError: A wrong shape or value, which is named with its row and column.
         """
         # The usual call of a single row, whose every step counts: neither a property nor Ranking's own constructor.
-        core = self._opened
-        if core is not None and candidates is None and exclude is None and not seen_penalty and form == "cosine":
-            ranking = core.rank_plain(probabilities, k, top_t, out, n_threads)
+        plain = self._rank_plain
+        if plain is not None and candidates is None and exclude is None and not seen_penalty and form == "cosine":
+            ranking = plain(probabilities, k, top_t, out, n_threads)
             if ranking is not None:
-                if "label_names" in self._names:
-                    ranking._label_names = self._names["label_names"]
+                if self._label_names is not None:
+                    ranking._label_names = self._label_names
                 return ranking
         rows, single = _arrays.rows(probabilities, "probabilities")
         top_ts, lists = _arrays.term_lists(top_t, self._info["n_classes"])
@@ -293,11 +293,10 @@ class ConseIndex(IndexExplanations):
         lists: tuple[int, ...] = (),
     ) -> Ranking:
         """Calls the core; results stand in so many lists one after the other, or in one."""
-        label_names = self._names.get("label_names")
         shape, n = _arrays.shape_of(rows, single, _arrays.count(k, "k")), _arrays.threads(n_threads)
         scores, indices = _arrays.result_pair(out, ("scores", "indices"), (*lists, *shape), np.float32, (rows,))
         call(*arguments, _arrays.as_rows(scores, single), _arrays.as_rows(indices, single), n, what)
-        return Ranking(scores, indices, label_names)
+        return Ranking(scores, indices, self._label_names)
 
     def best_seen_and_unseen(
         self,
