@@ -233,6 +233,8 @@ def test_rank_writes_into_an_earlier_ranking(make_index, form):
     assert_same_bits(earlier, index.rank(problem.probabilities[1:2], 5))
     # Straight away, without a second look at the arguments, which took four times as long.
     assert index._rank_plain(problem.probabilities[:1], 5, 10, earlier, None) is not None
+    with pytest.raises(TypeError, match="5 arguments, got 1"):
+        index._rank_plain(problem.probabilities)
 
 
 def test_rank_fills_every_place_of_a_reused_out(make_index, form):
