@@ -99,7 +99,7 @@ class Ranker {
         hard_.assign(count, 0);
     }
 
-    // These are not tried.
+    // Of these rows, which are not searched for or whose searches gave up, all labels will be scored.
     void leave(std::size_t begin, std::size_t count) {
         std::fill_n(hard_.begin() + static_cast<std::ptrdiff_t>(begin), count, char{1});
     }

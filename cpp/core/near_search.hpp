@@ -33,7 +33,7 @@ class NearSearch {
     static void prefetch_scores(const IndexData& index, const Query& query) {
         if (index.nearest.blocks == nullptr || query.classes().empty()) return;
         const std::int32_t* blocks = index.nearest.blocks + query.classes().front() * NearestBlocks::kCount;
-        for (std::size_t i = 0; i < 3; ++i) {
+        for (std::size_t i = 0; i < kAskedFor; ++i) {
             const auto block = static_cast<std::size_t>(blocks[i]);
             if (block >= index.n_blocks) return;  // in a damaged file
             ask_for_lines(index.table_block(block), index.table_stride(), query.classes());
@@ -84,6 +84,7 @@ class NearSearch {
     // Blocks that are scored in any case, and so many that the tiles are sooner done. A row alone takes 1.02 to 1.06
     // times as long with 1 and 12 or 8, and as long within 0.02 with 3 and 12 or 2 and 15.
     static constexpr std::size_t kTrials = 2, kMost = 12;
+    static constexpr std::size_t kAskedFor = 3;
 
     alignas(64) float bounds_[NearestBlocks::kCount];
     const std::int32_t* blocks_ = nullptr;
