@@ -35,12 +35,13 @@ class Plan(NamedTuple):
 class IndexFacts:
     """Sizes, names, metadata and lifetime of an opened index."""
 
-    _opened: _core.Index | None
+    # What a single row's call reads, without a property or a dictionary in between: of `_opened` and `_names`.
     _rank_plain: _core._PlainRanker | None
+    _label_names: Names | None
+    _opened: _core.Index | None
     _path: str | None
     _info: dict[str, Any]
     _names: dict[str, Names]
-    _label_names: Names | None
     _places: LabelTexts | None
 
     @classmethod

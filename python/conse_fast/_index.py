@@ -293,10 +293,11 @@ class ConseIndex(IndexExplanations):
         lists: tuple[int, ...] = (),
     ) -> Ranking:
         """Calls the core; results stand in so many lists one after the other, or in one."""
+        label_names = self._label_names  # another thread may close the index meanwhile
         shape, n = _arrays.shape_of(rows, single, _arrays.count(k, "k")), _arrays.threads(n_threads)
         scores, indices = _arrays.result_pair(out, ("scores", "indices"), (*lists, *shape), np.float32, (rows,))
         call(*arguments, _arrays.as_rows(scores, single), _arrays.as_rows(indices, single), n, what)
-        return Ranking(scores, indices, self._label_names)
+        return Ranking(scores, indices, label_names)
 
     def best_seen_and_unseen(
         self,
