@@ -96,7 +96,7 @@ class Ranker {
     // The rows that come next: [first, first + count).
     void start(std::size_t first, std::size_t count) {
         first_ = first;
-        hard_.assign(count, 0);
+        hard_.assign(count, searches() ? 0 : 1);
     }
 
     // Of these rows, which are not searched for or whose searches gave up, all labels will be scored.
@@ -338,9 +338,7 @@ void rank_with(const RowQueries& rows, Ranker* const* rankers, std::size_t n_ran
         const std::size_t count = std::min(kRowsAtOnce, n_rows - first);
         const Execution of_stretch = stage(execution, share(first), share(first + count));
         for (std::size_t i = 0; i < n_rankers; ++i) rankers[i]->start(first, count);
-        if (microseconds == 0) {
-            for (std::size_t i = 0; i < n_rankers; ++i) rankers[i]->leave(0, count);
-        } else {
+        if (microseconds > 0) {
             const auto n_threads = static_cast<std::size_t>(threads_for({count, microseconds}, execution));
             const std::size_t n_groups = count / (n_threads * kRangesPerThread * at_once);
             const std::size_t together = at_once * std::clamp<std::size_t>(n_groups, 1, kMostGroups);
