@@ -56,6 +56,10 @@ struct Lanes16 {
         for (int i = 0; i < kRegisters; ++i) a.r[i] = a.r[i] + b.r[i];
         return a;
     }
+    friend Lanes16 operator*(Lanes16 a, const Lanes16& b) {
+        for (int i = 0; i < kRegisters; ++i) a.r[i] = a.r[i] * b.r[i];
+        return a;
+    }
     friend Lanes16 multiply_add(const Lanes16& a, const Lanes16& b, Lanes16 c) {
         for (int i = 0; i < kRegisters; ++i) c.r[i] = multiply_add(a.r[i], b.r[i], c.r[i]);
         return c;

@@ -24,6 +24,7 @@ struct NativeF32 {
     static NativeF32 broadcast(float x) { return {_mm256_set1_ps(x)}; }
     void store(float* p) const { _mm256_storeu_ps(p, v); }
     friend NativeF32 operator+(NativeF32 a, NativeF32 b) { return {_mm256_add_ps(a.v, b.v)}; }
+    friend NativeF32 operator*(NativeF32 a, NativeF32 b) { return {_mm256_mul_ps(a.v, b.v)}; }
     friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
     friend NativeF32 operator/(NativeF32 a, NativeF32 b) { return {_mm256_div_ps(a.v, b.v)}; }
     friend NativeF32 root(NativeF32 a) { return {_mm256_sqrt_ps(a.v)}; }
@@ -68,6 +69,16 @@ void load_square(const Element* const* rows, std::size_t d, NativeF32* columns) 
         columns[2].v = _mm256_shuffle_ps(b, e, 0x44);
         columns[3].v = _mm256_shuffle_ps(b, e, 0xee);
     }
+}
+
+// The sums of four rows in each half of the registers.
+NativeF32 sums_of(const NativeF32 (&rows)[4]) {
+    return {_mm256_hadd_ps(_mm256_hadd_ps(rows[0].v, rows[1].v), _mm256_hadd_ps(rows[2].v, rows[3].v))};
+}
+// Adds up the halves of each.
+NativeF32 join(const NativeF32 (&sums)[2]) {
+    return {_mm256_add_ps(_mm256_permute2f128_ps(sums[0].v, sums[1].v, 0x20),
+                          _mm256_permute2f128_ps(sums[0].v, sums[1].v, 0x31))};
 }
 
 // Tiles and queries that are scored at once: 12 of 16 registers add up.

@@ -24,6 +24,7 @@ struct NativeF32 {
     static NativeF32 broadcast(float x) { return {_mm512_set1_ps(x)}; }
     void store(float* p) const { _mm512_storeu_ps(p, v); }
     friend NativeF32 operator+(NativeF32 a, NativeF32 b) { return {_mm512_add_ps(a.v, b.v)}; }
+    friend NativeF32 operator*(NativeF32 a, NativeF32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
     friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
     friend NativeF32 operator/(NativeF32 a, NativeF32 b) { return {_mm512_div_ps(a.v, b.v)}; }
     friend NativeF32 root(NativeF32 a) { return {_mm512_sqrt_ps(a.v)}; }
@@ -82,19 +83,18 @@ __attribute__((always_inline)) inline void load_square(const Element* const* row
     }
 }
 
-// The sums of sixteen numbers each, in sixteen rows: as load_square, but halves are added before rows meet columns.
-NativeF32 sums_of_square(const float* const* rows) {
-    __m512 quarters[2];  // rows 0-3, their sums of columns 0-3 and 4-7; rows 4-7, the same; and rows 8-15
-    for (int half = 0; half < 2; ++half, rows += 8) {
-        __m512 x[4];
-        for (int i = 0; i < 4; ++i) {
-            x[i] = _mm512_add_ps(load_halves(rows[i], rows[i + 4]), load_halves(rows[i] + 8, rows[i + 4] + 8));
-        }
-        transpose_quarters(x);
-        quarters[half] = _mm512_add_ps(_mm512_add_ps(x[0], x[1]), _mm512_add_ps(x[2], x[3]));
-    }
-    return {_mm512_add_ps(_mm512_shuffle_f32x4(quarters[0], quarters[1], 0x88),
-                          _mm512_shuffle_f32x4(quarters[0], quarters[1], 0xdd))};
+// The sums of four rows in each quarter of the registers.
+NativeF32 sums_of(const NativeF32 (&rows)[4]) {
+    const __m512 a = _mm512_add_ps(_mm512_unpacklo_ps(rows[0].v, rows[1].v), _mm512_unpackhi_ps(rows[0].v, rows[1].v));
+    const __m512 b = _mm512_add_ps(_mm512_unpacklo_ps(rows[2].v, rows[3].v), _mm512_unpackhi_ps(rows[2].v, rows[3].v));
+    return {_mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee))};
+}
+// Adds up the quarters of each.
+NativeF32 join(const NativeF32 (&sums)[4]) {
+    const auto halve = [](__m512 x, __m512 y) {
+        return _mm512_add_ps(_mm512_shuffle_f32x4(x, y, 0x88), _mm512_shuffle_f32x4(x, y, 0xdd));
+    };
+    return {halve(halve(sums[0].v, sums[1].v), halve(sums[2].v, sums[3].v))};
 }
 
 // Tiles and queries that are scored at once. 24 of 32 registers add up; 2 x 12 would be as many, but the addresses of

@@ -22,6 +22,7 @@ struct NativeScalar {
     static NativeScalar broadcast(Value x) { return {x}; }
     void store(Value* p) const { *p = v; }
     friend NativeScalar operator+(NativeScalar a, NativeScalar b) { return {a.v + b.v}; }
+    friend NativeScalar operator*(NativeScalar a, NativeScalar b) { return {a.v * b.v}; }
     friend NativeScalar multiply_add(NativeScalar a, NativeScalar b, NativeScalar c) { return {a.v * b.v + c.v}; }
     friend NativeScalar inverse_root(NativeScalar a) { return {1 / __builtin_sqrt(a.v)}; }
     friend NativeScalar operator/(NativeScalar a, NativeScalar b) { return {a.v / b.v}; }
@@ -48,6 +49,10 @@ using NativeF64 = NativeScalar<double>;
 template <class Element>
 void load_square(const Element* const* rows, std::size_t d, NativeF32* columns) {
     columns[0] = NativeF32::load(rows[0] + d);
+}
+
+NativeF32 sums_of(const NativeF32 (&row)[1]) {
+    return row[0];
 }
 
 // Tiles and queries that are scored at once.

@@ -20,6 +20,7 @@ struct NativeF32 {
     static NativeF32 broadcast(float x) { return {vdupq_n_f32(x)}; }
     void store(float* p) const { vst1q_f32(p, v); }
     friend NativeF32 operator+(NativeF32 a, NativeF32 b) { return {vaddq_f32(a.v, b.v)}; }
+    friend NativeF32 operator*(NativeF32 a, NativeF32 b) { return {vmulq_f32(a.v, b.v)}; }
     friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
     friend NativeF32 operator/(NativeF32 a, NativeF32 b) { return {vdivq_f32(a.v, b.v)}; }
     friend NativeF32 root(NativeF32 a) { return {vsqrtq_f32(a.v)}; }
@@ -48,6 +49,11 @@ void load_square(const Element* const* rows, std::size_t d, NativeF32* columns) 
     columns[1].v = vcombine_f32(vget_low_f32(a.val[1]), vget_low_f32(b.val[1]));
     columns[2].v = vcombine_f32(vget_high_f32(a.val[0]), vget_high_f32(b.val[0]));
     columns[3].v = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
+}
+
+// The sums of four rows.
+NativeF32 sums_of(const NativeF32 (&rows)[4]) {
+    return {vpaddq_f32(vpaddq_f32(rows[0].v, rows[1].v), vpaddq_f32(rows[2].v, rows[3].v))};
 }
 
 // Tiles and queries that are scored at once: 24 of 32 registers add up.

@@ -26,6 +26,7 @@ struct NativeF32 {
     static NativeF32 broadcast(float x) { return {_mm_set1_ps(x)}; }
     void store(float* p) const { _mm_storeu_ps(p, v); }
     friend NativeF32 operator+(NativeF32 a, NativeF32 b) { return {_mm_add_ps(a.v, b.v)}; }
+    friend NativeF32 operator*(NativeF32 a, NativeF32 b) { return {_mm_mul_ps(a.v, b.v)}; }
     friend NativeF32 multiply_add(NativeF32 a, NativeF32 b, NativeF32 c) {
         return {_mm_add_ps(_mm_mul_ps(a.v, b.v), c.v)};
     }
@@ -53,6 +54,11 @@ template <class Element>
 void load_square(const Element* const* rows, std::size_t d, NativeF32* columns) {
     for (int i = 0; i < 4; ++i) columns[i] = NativeF32::load(rows[i] + d);
     _MM_TRANSPOSE4_PS(columns[0].v, columns[1].v, columns[2].v, columns[3].v);
+}
+
+// The sums of four rows.
+NativeF32 sums_of(const NativeF32 (&rows)[4]) {
+    return {_mm_hadd_ps(_mm_hadd_ps(rows[0].v, rows[1].v), _mm_hadd_ps(rows[2].v, rows[3].v))};
 }
 
 // Tiles and queries that are scored at once: 12 of 16 registers add up.

@@ -17,7 +17,8 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Pair = tuple[Array, Array]
 
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.float16))
+_LABEL_FLOATS = (np.dtype(np.float32), np.dtype(np.float16))
+_FLOATS = (*_LABEL_FLOATS, np.dtype(np.float64))
 
 
 def count(value: object, argument: str) -> int:
@@ -127,7 +128,7 @@ def has_contiguous_rows(array: Array) -> bool:
 def label_matrix(x: object, argument: str) -> Array:
     """A label matrix that is read where it lies: (L, D) float32 or float16, never copied."""
     array = as_array(x, argument)
-    if array.dtype not in (np.float32, np.float16) or not array.dtype.isnative:
+    if array.dtype not in _LABEL_FLOATS:
         raise TypeError(
             f"{argument} must be float32 or float16 in native byte order, got {array.dtype}; "
             f"it is never copied, so convert it once: {argument}.astype(np.float32)"

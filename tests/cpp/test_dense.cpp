@@ -113,8 +113,8 @@ struct Bounds {
 
 CONSE_TEST(screening, "dense.enclose holds the scores, hardly more than that, and never reads past a row") {
     testing::for_each_target([] {
-        for (const std::size_t dimension : {16, 17, 31, 32, 33, 50, 300, 1023, 1025}) {
-            const std::size_t count = 37;
+        for (const std::size_t dimension : {17, 31, 32, 33, 48, 50, 300, 1023, 1025}) {
+            const std::size_t count = dimension == 17 ? 3 : 37;
             const auto labels = testing::exactly(testing::random_floats(count * dimension, 5));
             const auto query = testing::random_floats(dimension, 6);
             const DenseRows rows = rows_of(labels.get(), count, dimension);
@@ -178,6 +178,32 @@ CONSE_TEST(screening_nothing, "dense.enclose lets no label rank that has no dire
             CHECK((own.highest[i] == -INFINITY) == (i == 3 || i == 17));
             CHECK((given.highest[i] == -INFINITY) == (i == 7));
         }
+    });
+}
+
+CONSE_TEST(screening_hardly_anything,
+           "dense.enclose knows the least number from zeros of both signs, wherever it stands") {
+    testing::for_each_target([] {
+        for (const std::size_t dimension : {17, 20, 50}) {
+            const std::vector<float> query(dimension, 1);
+            std::vector<float> labels((dimension + 1) * dimension, -0.0f);
+            for (std::size_t d = 0; d < dimension; ++d) labels[d * dimension + d] = 1e-45f;
+            const Bounds bounds(query, rows_of(labels.data(), dimension + 1, dimension), nullptr, 1e-3);
+            for (std::size_t i = 0; i <= dimension; ++i) {
+                CHECK(bounds.highest[i] == (i < dimension ? INFINITY : -INFINITY));
+            }
+        }
+        const std::vector<float> query(17, 1);
+        std::vector<std::uint16_t> halves(17, 0x8000);
+        float lowest[16], highest[16];
+        const auto enclose = [&] {
+            kernels().enclose_f16(query.data(), {halves.data(), 34, 1, 17}, nullptr, 1e-3f, lowest, highest);
+        };
+        enclose();
+        CHECK(highest[0] == -INFINITY);
+        halves[16] = 1;
+        enclose();
+        CHECK(highest[0] > -INFINITY);
     });
 }
 
