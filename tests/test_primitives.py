@@ -327,6 +327,14 @@ def test_cosine_rank_with_absurd_lengths_gives_no_nan(length):
             assert (scores[:, :-1] >= scores[:, 1:]).all()
 
 
+def test_cosine_rank_takes_lengths_whose_sum_is_beyond_float64():
+    _, queries, labels = random_problem()
+    lengths = np.full(300, 1e308)
+    lengths[17] = 1
+    query = np.sign(labels[17] @ queries[0]) * queries[0]
+    assert cf.cosine_rank(query, labels, 1, label_lengths=lengths).indices[0] == 17
+
+
 def test_cosine_rank_of_one_query_and_of_none():
     _, queries, labels = random_problem()
     scores, indices = cf.cosine_rank(queries, labels, 4)

@@ -46,10 +46,11 @@ void require_labels(const char* argument, const MatrixView& labels, std::size_t 
 }
 
 void require_lengths(const char* argument, const double* lengths, std::size_t count) {
-    bool good = true;  // all at once, without a branch for each
-    for (std::size_t i = 0; lengths != nullptr && i < count; ++i)
-        good &= lengths[i] - lengths[i] == 0 && lengths[i] >= 0;
-    for (std::size_t i = 0; !good && i < count; ++i) {
+    if (lengths == nullptr) return;
+    Survey<double> survey;  // one after the other 20,842 of them took a fifth of a query
+    kernels().survey_f64(lengths, count, 1, &survey);
+    if (survey.finite && survey.minimum >= 0) return;
+    for (std::size_t i = 0; i < count; ++i) {
         if (std::isfinite(lengths[i]) && lengths[i] >= 0) continue;
         invalid_argument(argument, "[", i, "] is ", lengths[i], "; expected a finite length >= 0");
     }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/message.hpp"
 #include "core/row_queries.hpp"
 
 namespace conse {
@@ -25,7 +24,6 @@ constexpr double kMostOfOne = 2, kMostOfAll = 0.14;
 // with many there, too, a batch of 32 real photos took 1.26 times as long (50 dimensions).
 constexpr double kRareBelow = 0.2;
 constexpr std::size_t kFewTogether = 4, kManyTogether = 16;
-constexpr std::size_t kFewBlocks = 16;
 
 // Microseconds for a row of the blocks that are scored, and of the results (AVX-512, one thread, 20,842 labels), whose
 // ratios matter. A search takes a block at a time, with its bounds and what it has to wait for, and pushes few labels
@@ -93,28 +91,6 @@ RankPlan make_plan(const IndexData& index, const Extent& candidates, std::size_t
         query_microseconds(index.classes.n_classes, n_terms, dimension) + (plan.bounded ? expected_cost : sweep);
     plan.sweep_microseconds = sweep_cost(plan.arithmetic, n_terms, dimension, 1).of(candidates.blocks, n_results);
     return plan;
-}
-
-std::string reason_of(const RankPlan& plan, const IndexData& index, const Extent& candidates, std::size_t top_t,
-                      std::size_t k) {
-    const std::size_t n_terms = std::min(top_t, index.classes.n_classes), dimension = index.classes.dimension;
-    std::string reason;
-    if (plan.arithmetic == Arithmetic::table) {
-        reason = concat("a label costs ", n_terms, " products with the table, ", dimension, " with its embedding");
-    } else if (index.compact()) {
-        reason = "a compact index has no table";
-    } else {
-        reason = concat("the table pays up to ", std::max<std::size_t>(1, dimension / kDimensionsPerTerm),
-                        " classes at ", dimension, " dimensions");
-    }
-    const auto percent = [](double share) { return std::lround(1000 * share) / 10.0; };
-    const bool all = candidates.blocks >= static_cast<double>(index.n_blocks);
-    const std::string where =
-        all ? ""
-            : concat(", candidates lie in ", percent(candidates.blocks / static_cast<double>(index.n_blocks)), " %");
-    return concat(reason, "; for the ", std::min(k, index.n_rows), " best of ", index.n_rows, " label vectors about ",
-                  percent(plan.expected_fraction), " % of the blocks are scored", where, ", and bounds pay up to ",
-                  percent(plan.most_fraction), " %", index.n_blocks <= kFewBlocks ? " or with so few labels" : "");
 }
 
 }  // namespace conse

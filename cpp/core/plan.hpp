@@ -17,6 +17,9 @@ enum class Arithmetic {
 
 Arithmetic choose_arithmetic(const IndexData& index, std::size_t top_t);
 
+/// So few blocks are searched whatever is expected.
+inline constexpr std::size_t kFewBlocks = 16;
+
 /// The rest of a plan decides only which labels are scored.
 struct RankPlan {
     Arithmetic arithmetic;
