@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "core/line.hpp"
 #include "core/query.hpp"
 
 namespace conse {
@@ -13,16 +14,16 @@ struct Directions {
     enum Kind : char { kNone, kUsual, kExtreme };  // no direction; scored by the kernels; scored in float64
 
     std::size_t stride;
-    std::vector<float> units;  // (queries, stride)
+    std::vector<Line> units;  // (queries, stride)
     std::vector<Kind> kinds;
 
     // An odd number of cache lines apart: rows of 1,024 numbers would all take the same few places of the cache.
     Directions(std::size_t count, std::size_t dimension)
         : stride(padded(dimension) + (padded(dimension) / 16 % 2 == 0 ? 16 : 0)),
-          units(count * stride),
+          units(count * stride / kDotLanes),
           kinds(count, kNone) {}
-    const float* operator[](std::size_t q) const { return units.data() + q * stride; }
-    float* operator[](std::size_t q) { return units.data() + q * stride; }
+    const float* operator[](std::size_t q) const { return units.data()->lanes + q * stride; }
+    float* operator[](std::size_t q) { return units.data()->lanes + q * stride; }
 
     /// The direction of f, if it has one.
     void set(std::size_t q, Query& query) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "conse/matrix_view.hpp"
+#include "core/line.hpp"
 #include "kernels/kernels.hpp"
 
 namespace conse {
@@ -57,10 +58,6 @@ class LabelChunk {
     float score_in_float64(const float* query, std::size_t label);
 
   private:
-    struct alignas(64) Line {
-        float lanes[kDenseLanes];
-    };
-
     void take(std::size_t begin, std::size_t end);
     void take(const std::int32_t* ids, std::size_t count);
     void score(const float* query, float floor, float* scores, std::uint16_t* masks);

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "core/buckets.hpp"
+#include "core/line.hpp"
 #include "core/parallel.hpp"
 #include "core/survey.hpp"
 
@@ -71,10 +72,10 @@ class Screen {
 
     // Those of the first labels, [0, n).
     std::vector<std::int32_t> begin(std::size_t n, const Execution& execution) {
-        const std::size_t padded_n = (n + kDenseLanes - 1) / kDenseLanes * kDenseLanes;
-        bounds_.reset(new float[2 * padded_n]);
-        lowest_ = bounds_.get();
-        highest_ = lowest_ + padded_n;
+        const std::size_t n_tiles = (n + kDenseLanes - 1) / kDenseLanes;
+        bounds_.reset(new Line[2 * n_tiles]);
+        lowest_ = bounds_[0].lanes;
+        highest_ = bounds_[n_tiles].lanes;
         for_each_range(0, n, execution, [&](std::size_t first, std::size_t last) {
             enclose(first, last, lowest_ + first, highest_ + first);
         });
@@ -131,7 +132,7 @@ class Screen {
     }
 
     void add(std::size_t begin, std::size_t end) {
-        float lowest[kLabelsAtOnce], highest[kLabelsAtOnce];
+        alignas(64) float lowest[kLabelsAtOnce], highest[kLabelsAtOnce];
         std::uint32_t places[kLabelsAtOnce];
         enclose(begin, end, lowest, highest);
         const std::size_t n = kernels_.collect_f32(highest, 0, end - begin, floor_, places);
@@ -148,7 +149,7 @@ class Screen {
     const std::size_t k_;
     const float margin_;
     float floor_ = kNothing;
-    std::unique_ptr<float[]> bounds_;  // of the first labels
+    std::unique_ptr<Line[]> bounds_;  // of the first labels
     float *lowest_ = nullptr, *highest_ = nullptr;
     std::mutex mutex_;
     std::vector<Found> found_;
