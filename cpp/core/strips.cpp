@@ -17,8 +17,8 @@ Strips::Strips(const KernelTable& kernels, const Directions& queries, Range batc
     : kernels_(kernels),
       queries_(queries),
       batch_(batch),
-      scores_(std::min(kQueriesPerStrip, batch.size()) * (most_labels + kDenseLanes)),
-      masks_(scores_.size() / kDenseLanes + 1),
+      scores_(std::min(kQueriesPerStrip, batch.size()) * (most_labels / kDenseLanes + 1)),
+      masks_(scores_.size() + 1),
       best_(batch.size()) {
     for (Collector<float>& best : best_) best.reset(k, repeated_labels);
 }

@@ -6,6 +6,7 @@
 
 #include "core/collector.hpp"
 #include "core/directions.hpp"
+#include "core/line.hpp"
 #include "core/filter.hpp"
 #include "kernels/kernels.hpp"
 
@@ -38,14 +39,14 @@ class Strips {
     Collector<float>& best_of(std::size_t q) { return best_[q - batch_.begin]; }
     const Collector<float>& best_of(std::size_t q) const { return best_[q - batch_.begin]; }
 
-    float* scores() { return scores_.data(); }
+    float* scores() { return scores_.data()->lanes; }
     std::uint16_t* masks() { return masks_.data(); }
 
   private:
     const KernelTable& kernels_;
     const Directions& queries_;
     Range batch_;
-    std::vector<float> scores_;  // (queries of a strip, labels)
+    std::vector<Line> scores_;  // (queries of a strip, labels)
     std::vector<std::uint16_t> masks_;
     std::vector<Collector<float>> best_;
 };
