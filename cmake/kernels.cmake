@@ -37,7 +37,8 @@ macro(conse_add_x86_level level header fused)
   endif()
 endmacro()
 
-# The last resort, for CPUs that are none of the others: -O3 makes it three times as large.
+# The last resort, for CPUs that are none of the others: -O3 makes it three times as large. (With -O2 x86-64-v2 would be
+# a quarter smaller, and rankings take 1.8 to 3.6 times as long.)
 conse_add_kernels(generic native_generic.hpp false -O2)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(v2 -msse4.2 -mpopcnt -mcx16)

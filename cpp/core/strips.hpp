@@ -6,8 +6,8 @@
 
 #include "core/collector.hpp"
 #include "core/directions.hpp"
-#include "core/line.hpp"
 #include "core/filter.hpp"
+#include "core/line.hpp"
 #include "kernels/kernels.hpp"
 
 namespace conse {

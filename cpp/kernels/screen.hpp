@@ -75,8 +75,9 @@ class RowReader {
     }
 
   private:
-    // A row gives as many sums as a register has lanes, which are added up without leaving the registers: 0.8 of the
-    // time that storing those of sixteen rows took, together with bounding whole ranges afterwards.
+    // A row gives as many sums as a register has lanes, which are added up without leaving the registers. Together with
+    // bounding whole ranges afterwards 0.8 (x86-64-v4 and v2) and 0.6 (v3) of the time that storing those of sixteen
+    // rows took, 50 dimensions.
     __attribute__((always_inline)) void read_some(NativeF32& dots, NativeF32& squares) {
         NativeF32 row_dots[kRowsAtOnce], row_squares[kRowsAtOnce];
 #pragma GCC unroll 4
@@ -147,12 +148,11 @@ __attribute__((noinline)) std::uint32_t bound(const double* lengths, std::size_t
 // Whether no bit is set in a row but those that `signs` has; 32 bytes at a time, the last ones perhaps in part again.
 __attribute__((noinline)) bool is_zero(const char* row, std::size_t size, std::uint64_t signs) {
     std::uint64_t words[4];
-    const char* const last = row + size - sizeof words;
-    for (;; row += sizeof words) {
-        if (row > last) row = last;
-        __builtin_memcpy(words, row, sizeof words);
+    const std::size_t last = size - sizeof words;
+    for (std::size_t at = 0;; at = at + sizeof words < last ? at + sizeof words : last) {
+        __builtin_memcpy(words, row + at, sizeof words);
         if (((words[0] | words[1] | words[2] | words[3]) & ~signs) != 0) return false;
-        if (row == last) return true;
+        if (at == last) return true;
     }
 }
 
