@@ -1,3 +1,4 @@
+// The plan in words. Apart from the plan itself, which every call makes, it is compiled for size.
 #include <algorithm>
 #include <cmath>
 
