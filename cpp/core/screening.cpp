@@ -161,7 +161,7 @@ std::optional<std::vector<std::int32_t>> screen(const KernelTable& kernels, cons
                                                 const LabelRows& labels, std::size_t k, const Execution& execution) {
     const std::size_t n = labels.view.rows;
     const bool pays = queries.kinds.size() == 1 && queries.kinds[0] == Directions::kUsual &&
-                      labels.view.columns > kDenseLanes && k <= n / kLabelsPerResult;
+                      labels.view.columns >= kDenseLanes && k <= n / kLabelsPerResult;
     if (!pays) return std::nullopt;
     const auto share = [&](std::size_t label) { return static_cast<double>(label) / static_cast<double>(n); };
     Screen screen(kernels, queries[0], labels, k);

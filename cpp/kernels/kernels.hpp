@@ -188,8 +188,8 @@ struct KernelTable {
 
     // Between which numbers each label's score for one query lies: the product over the length given, or the label's
     // own, and margin * (its own) over the same to either side, all in float32 and sums in any order; all numbers for a
-    // label beyond the limits above. More than 16 dimensions; `lengths` may be null; results have room for a multiple
-    // of 16.
+    // label beyond the limits above. At least 16 dimensions; `lengths` may be null; results have room for a multiple of
+    // 16.
     void (*enclose_f32)(const float* query, const DenseRows& labels, const double* lengths, float margin, float* lowest,
                         float* highest);
     void (*enclose_f16)(const float* query, const DenseRows& labels, const double* lengths, float margin, float* lowest,

@@ -10,6 +10,8 @@ namespace conse {
 namespace CONSE_TARGET_NAMESPACE {
 namespace {
 
+constexpr bool kConvertsHalves = true;  // by an instruction
+
 struct NativeF32 {
     static constexpr int kLanes = 16;
     __m512 v;

@@ -10,6 +10,8 @@ namespace conse {
 namespace CONSE_TARGET_NAMESPACE {
 namespace {
 
+constexpr bool kConvertsHalves = false;  // by an instruction
+
 template <class Value>
 struct NativeScalar {
     static constexpr int kLanes = 1;

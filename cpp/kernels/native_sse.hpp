@@ -12,6 +12,8 @@ namespace conse {
 namespace CONSE_TARGET_NAMESPACE {
 namespace {
 
+constexpr bool kConvertsHalves = false;  // by an instruction
+
 struct NativeF32 {
     static constexpr int kLanes = 4;
     __m128 v;

@@ -30,14 +30,15 @@ Native join(const Native (&sums)[1]) {
     return sums[0];
 }
 
-// A query as the registers of a row meet it. The last register ends with the row, and of its lanes the new ones count.
+// A query as the registers of a row meet it. The last register ends with the row, and of its lanes the new ones count:
+// none where one register holds the row.
 struct ScreenQuery {
     const float* data;
-    std::size_t n_whole, last;  // registers before the last one; where that begins
+    std::size_t n_whole, last;  // registers before the last one, at least one; where that begins
     NativeF32 is_new;
 
     ScreenQuery(const float* query, std::size_t dimension)
-        : data(query), n_whole((dimension - 1) / kRowLanes), last(dimension - kRowLanes) {
+        : data(query), n_whole(dimension > kRowLanes ? (dimension - 1) / kRowLanes : 1), last(dimension - kRowLanes) {
         float lanes[kRowLanes];
         const std::size_t n_old = n_whole * kRowLanes - last;
         for (std::size_t i = 0; i < kRowLanes; ++i) lanes[i] = i < n_old ? 0 : 1;
@@ -63,7 +64,7 @@ class RowReader {
             NativeF32 some_dots[kTimes], some_squares[kTimes];
 #pragma GCC unroll 4
             for (std::size_t time = 0; time < kTimes; ++time) {
-                if constexpr (kConverts) {
+                if constexpr (kIsHalf) {
                     read_some_apart(some_dots[time], some_squares[time]);
                 } else {
                     read_some(some_dots[time], some_squares[time]);
@@ -82,7 +83,7 @@ class RowReader {
         NativeF32 row_dots[kRowsAtOnce], row_squares[kRowsAtOnce];
 #pragma GCC unroll 4
         for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
-            if constexpr (kConverts) {
+            if constexpr (kIsHalf && !kConvertsHalves) {
                 read_row_apart(row_dots[i], row_squares[i]);
             } else {
                 read_row(row_dots[i], row_squares[i]);
@@ -108,8 +109,9 @@ class RowReader {
         } while ((q += kRowLanes) != end);
     }
 
-    // What converts float16 makes too much code of sixteen rows: 10 KB in all.
-    static constexpr bool kConverts = sizeof(Element) != sizeof(float);
+    // float16 is read by functions of its own, since sixteen copies of what converts it are much code; for each row
+    // only where no instruction does, which takes 2 times as long elsewhere.
+    static constexpr bool kIsHalf = sizeof(Element) != sizeof(float);
     __attribute__((noinline)) void read_some_apart(NativeF32& dots, NativeF32& squares) { read_some(dots, squares); }
     __attribute__((noinline)) void read_row_apart(NativeF32& dot, NativeF32& square) const { read_row(dot, square); }
 

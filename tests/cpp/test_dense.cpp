@@ -113,7 +113,7 @@ struct Bounds {
 
 CONSE_TEST(screening, "dense.enclose holds the scores, hardly more than that, and never reads past a row") {
     testing::for_each_target([] {
-        for (const std::size_t dimension : {17, 31, 32, 33, 48, 50, 300, 1023, 1025}) {
+        for (const std::size_t dimension : {16, 17, 31, 32, 33, 48, 50, 300, 1023, 1025}) {
             const std::size_t count = dimension == 17 ? 3 : 37;
             const auto labels = testing::exactly(testing::random_floats(count * dimension, 5));
             const auto query = testing::random_floats(dimension, 6);
@@ -184,7 +184,7 @@ CONSE_TEST(screening_nothing, "dense.enclose lets no label rank that has no dire
 CONSE_TEST(screening_hardly_anything,
            "dense.enclose knows the least number from zeros of both signs, wherever it stands") {
     testing::for_each_target([] {
-        for (const std::size_t dimension : {17, 20, 50}) {
+        for (const std::size_t dimension : {16, 17, 20, 50}) {
             const std::vector<float> query(dimension, 1);
             std::vector<float> labels((dimension + 1) * dimension, -0.0f);
             for (std::size_t d = 0; d < dimension; ++d) labels[d * dimension + d] = 1e-45f;
