@@ -79,6 +79,21 @@ class BlockRanker : public BatchRanker {
     Bytes next_;                  // blocks
 };
 
+// What a thread keeps from call to call.
+struct Scratch {
+    std::array<Search, kInterleaved> searches;
+    std::array<Filter, kInterleaved> filters;
+    std::vector<Query> queries;  // (rankers, kInterleaved)
+    std::vector<std::size_t> top_t, searching;
+    std::vector<Query*> of_row;
+};
+
+// A call, and not inlined: where a thread's own lies, the compiler asks anew at every use, twenty times for a row.
+[[gnu::noinline]] Scratch& scratch_of_thread() {
+    thread_local Scratch scratch;
+    return scratch;
+}
+
 // All rows with one of the top_t.
 class Ranker {
   public:
@@ -114,13 +129,12 @@ class Ranker {
     }
 
     // Searches for `count` rows from the one in place `begin` on, kInterleaved at most, whose queries are set up.
-    void search(std::size_t begin, std::size_t count, Query* queries, NextRows& next) {
+    void search(std::size_t begin, std::size_t count, Query* queries, Scratch& scratch, NextRows& next) {
+        std::array<Search, kInterleaved>& searches = scratch.searches;
         const bool alone = rows_.n_rows() == 1;
         if (alone) NearSearch::prefetch(index_, *queries);
         combine(queries, count);
         if (alone && plan_.arithmetic == Arithmetic::table) NearSearch::prefetch_scores(index_, *queries);
-        thread_local std::array<Search, kInterleaved> searches;
-        thread_local std::array<Filter, kInterleaved> filters;
         std::array<std::size_t, kInterleaved> busy;  // those that are not done
         std::size_t n_busy = 0;
         const std::size_t most = most_blocks();
@@ -131,7 +145,7 @@ class Ranker {
             }
             busy[n_busy++] = i;
             next.ask_for_some();
-            const Allowed allowed = candidates_.of_row(first_ + begin + i, filters[i]);
+            const Allowed allowed = candidates_.of_row(first_ + begin + i, scratch.filters[i]);
             searches[i].begin(kernels_, index_, allowed, plan_.arithmetic, queries[i], ranking_.k, most, alone);
         }
         Costs costs;
@@ -293,9 +307,10 @@ class Ranker {
 void search_rows(const RowQueries& rows, Ranker* const* rankers, std::size_t n_rankers, std::size_t first, Range range,
                  std::size_t at_once) {
     const KernelTable& table = kernels();
-    thread_local std::vector<Query> queries;  // (rankers, kInterleaved)
-    thread_local std::vector<std::size_t> top_t, searching;
-    thread_local std::vector<Query*> of_row;
+    Scratch& scratch = scratch_of_thread();
+    std::vector<Query>& queries = scratch.queries;
+    std::vector<std::size_t>&top_t = scratch.top_t, &searching = scratch.searching;
+    std::vector<Query*>& of_row = scratch.of_row;
     queries.resize(std::max(queries.size(), n_rankers * kInterleaved));
     for (std::size_t begin = range.begin; begin < range.end; begin += at_once) {
         const std::size_t count = std::min(at_once, range.end - begin);
@@ -320,7 +335,8 @@ void search_rows(const RowQueries& rows, Ranker* const* rankers, std::size_t n_r
             for (const std::size_t i : searching) of_row.push_back(&queries[i * kInterleaved + row]);
             rows.fill(table, first + begin + row, {top_t.data(), top_t.size()}, of_row.data());
         }
-        for (const std::size_t i : searching) rankers[i]->search(begin, count, &queries[i * kInterleaved], next);
+        for (const std::size_t i : searching)
+            rankers[i]->search(begin, count, &queries[i * kInterleaved], scratch, next);
     }
 }
 

@@ -1,6 +1,7 @@
 // Asks for the rows of the next group while the searches for this one are under way.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #include "core/row_queries.hpp"
@@ -17,12 +18,15 @@ class NextRows {
         constexpr std::size_t kMostBytes = 256 << 10;
         const auto n_bytes = static_cast<std::size_t>(bytes.end - bytes.begin);
         if (n_bytes > kMostBytes) left_ = {};
-        lines_per_step_ = n_bytes / (kLine * kSteps * n_rows) + 1;
+        const std::size_t lines_per_step = n_bytes / (kLine * kSteps * n_rows);
+        n_fours_ = std::max<std::size_t>(1, (lines_per_step + 2) / 4);
     }
 
+    // Without a branch for any line; the last four may reach beyond the end, which harms nobody.
     void ask_for_some() {
-        for (std::size_t i = 0; i < lines_per_step_ && left_.begin < left_.end; ++i, left_.begin += kLine) {
-            __builtin_prefetch(left_.begin, 0, 2);
+        if (left_.begin >= left_.end) return;
+        for (std::size_t i = 0; i < n_fours_; ++i, left_.begin += 4 * kLine) {
+            for (std::size_t line = 0; line < 4; ++line) __builtin_prefetch(left_.begin + line * kLine, 0, 2);
         }
     }
 
@@ -30,7 +34,7 @@ class NextRows {
     static constexpr std::size_t kLine = 64, kSteps = 14;  // for a row: 15 and 36 of these photos
 
     Bytes left_;
-    std::size_t lines_per_step_;
+    std::size_t n_fours_;  // four lines each, at every step
 };
 
 }  // namespace conse

@@ -82,9 +82,15 @@ class ClassifierRows : public RowQueries {
   private:
     // The n largest of row r.
     const List& select(const KernelTable& kernels, std::size_t r, std::size_t n) const {
-        thread_local Selector<Element> selector;
+        Selector<Element>& selector = selector_of_thread();
         const Element* row = contiguous_row(seen_row(r), r, selector.gathered);
         return selector.select_terms(kernels, row, rows_.columns, n, domain_, argument_, r);
+    }
+
+    // Not inlined, or the compiler asks at every use where it lies.
+    [[gnu::noinline]] static Selector<Element>& selector_of_thread() {
+        thread_local Selector<Element> selector;
+        return selector;
     }
 
     const Domain domain_;
