@@ -50,6 +50,7 @@ def sections(results: Results) -> list[tuple[str, str]]:
         ("scale", tables.scale, "Scale"),
         ("threads", tables.threads, "Threads"),
         ("once", tables.once, "An input that is read once"),
+        ("half", tables.half, "Labels in half precision: `cosine_rank`"),
     ):
         if results.where(task=task):
             found.append((title, make(results)))

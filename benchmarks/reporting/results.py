@@ -12,7 +12,7 @@ OURS = "conse_fast"
 OWN = (OURS, "conse_fast compact", "every label directly")
 APPROXIMATE = ("FAISS HNSW",)  # in no ratio, so not missed in one
 # What tells one measurement from another; every other fact describes it.
-IDENTITY = ("task", "problem", "batch", "top_t", "k", "peer", "n_threads", "busy", "cosine", "labels")
+IDENTITY = ("task", "problem", "batch", "top_t", "k", "peer", "n_threads", "busy", "cosine", "labels", "dtype")
 
 
 @dataclass

@@ -178,6 +178,17 @@ def once(results: Results) -> str:
     return table(["", "reading", "ranking", "ranking / reading"], rows)
 
 
+def half(results: Results) -> str:
+    rows = []
+    for single in results.where(task="half", dtype="float32"):
+        short = results.one(task="half", problem=single.problem, batch=single.batch, dtype="float16")
+        if short:
+            figures = [number(r.microseconds) for r in (single, short)]
+            share = f"{100 * short.seconds / single.seconds:.0f} %"
+            rows.append([f"{single.problem}, batch {count(single.batch)}", *figures, share])
+    return table(["", "float32", "float16", "of that"], rows)
+
+
 def losses(results: Results) -> str:
     """Every point where an exact peer is faster."""
     rows = []
