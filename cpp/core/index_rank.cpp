@@ -29,8 +29,10 @@ namespace {
 // take up to 1.1 times as long.
 constexpr std::size_t kInterleaved = 32, kFewInterleaved = Query::kAtOnce, kFewTerms = 16;
 
-// Groups of so many rows that a range holds where rows are many; it asks for the next group while it searches.
-constexpr std::size_t kMostGroups = 8, kRangesPerThread = 16;
+// Groups of so many rows that a range holds where rows are many; it asks for the next group while it searches. Two
+// threads take 0.97 of the time that they take with 8 groups (4,096 rows), since they wait less for each other at the
+// end.
+constexpr std::size_t kMostGroups = 2, kRangesPerThread = 16;
 
 // After so many searches, when most of them gave up, the other rows are not tried.
 constexpr std::size_t kTrials = 16;

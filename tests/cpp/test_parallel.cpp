@@ -1,6 +1,9 @@
 #include "core/parallel.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <thread>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,14 +47,48 @@ CONSE_TEST(lowest_error, "parallel.the error of the lowest range wins") {
     }
 }
 
+// Half a millisecond for each item.
+template <class Use>
+void slowly(std::size_t items, const Execution& execution, const Use& use) {
+    parallel_for({items, 500}, execution, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) {
+            std::this_thread::sleep_for(std::chrono::microseconds(500));
+            use();
+        }
+    });
+}
+
 CONSE_TEST(checkpoints, "parallel.a checkpoint reports ascending shares and can stop the work") {
-    std::vector<double> shares;
-    const Execution watching{2, [&](double share) { shares.push_back(share); }};
-    CHECK(covered({1000000, 1000}, watching) == 1000000);
-    CHECK(shares.size() > 3);
-    for (std::size_t i = 1; i < shares.size(); ++i) CHECK(shares[i] > shares[i - 1] && shares[i] < 1);
-    const Execution stopping{2, [](double) { throw std::runtime_error("stopped"); }};
-    CHECK_THROWS(covered({1000000, 1000}, stopping), std::runtime_error, "stopped");
+    for (const int n_threads : {1, 2}) {
+        std::vector<double> shares;
+        std::atomic<std::size_t> count{0};
+        const Execution watching{n_threads, [&](double share) { shares.push_back(share); }};
+        slowly(400, watching, [&] { ++count; });
+        CHECK(count == 400);
+        CHECK(shares.size() > 3);
+        CHECK(shares.front() > 0 && shares.front() < 0.1);
+        for (std::size_t i = 1; i < shares.size(); ++i) CHECK(shares[i] > shares[i - 1] && shares[i] < 1);
+        count = 0;
+        const Execution stopping{n_threads, [](double) { throw std::runtime_error("stopped"); }};
+        CHECK_THROWS(slowly(4000, stopping, [&] { ++count; }), std::runtime_error, "stopped");
+        CHECK(count < 4000);
+    }
+}
+
+CONSE_TEST(others_go_on, "parallel.other threads go on while a checkpoint takes its time") {
+    if (max_threads() < 2) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));  // who has waited in vain works alone for 20
+    std::atomic<std::size_t> count{0};
+    std::size_t meanwhile = 0;
+    const Execution watching{2, [&](double) {
+                                 const std::size_t before = count;
+                                 for (int i = 0; i < 1000 && count < before + 3; ++i) {
+                                     std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                                 }
+                                 meanwhile = std::max(meanwhile, count - before);
+                             }};
+    slowly(400, watching, [&] { ++count; });
+    CHECK(count == 400 && meanwhile >= 2);
 }
 
 CONSE_TEST(fork_safety, "parallel.a forked child of a process that used threads stays serial and does not hang") {
