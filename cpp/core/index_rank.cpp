@@ -337,8 +337,9 @@ void search_rows(const RowQueries& rows, Ranker* const* rankers, std::size_t n_r
             for (const std::size_t i : searching) of_row.push_back(&queries[i * kInterleaved + row]);
             rows.fill(table, first + begin + row, {top_t.data(), top_t.size()}, of_row.data());
         }
-        for (const std::size_t i : searching)
+        for (const std::size_t i : searching) {
             rankers[i]->search(begin, count, &queries[i * kInterleaved], scratch, next);
+        }
     }
 }
 
