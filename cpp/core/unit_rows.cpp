@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/dtype.hpp"
 #include "core/message.hpp"
@@ -10,35 +11,67 @@
 namespace conse {
 namespace {
 
+// Side by side, in an order that no compiler or target changes: one chain would wait for itself.
+constexpr std::size_t kChains = 8;
+
+template <class Add>
+void in_chains(std::size_t n, const Add& add) {
+    std::size_t i = 0;
+    for (; i + kChains <= n; i += kChains) {
+        for (std::size_t c = 0; c < kChains; ++c) add(c, i + c);
+    }
+    for (; i < n; ++i) add(i % kChains, i);
+}
+
 template <class Element>
 void read_row(const MatrixView& x, std::size_t r, double* out) {
     const char* bytes = static_cast<const char*>(x.row(r));
+    const auto* elements = reinterpret_cast<const Element*>(bytes);
+    if (x.has_contiguous_rows()) {
+        for (std::size_t d = 0; d < x.columns; ++d) out[d] = static_cast<double>(value_of(elements[d]));
+        return;
+    }
     for (std::size_t d = 0; d < x.columns; ++d, bytes += x.column_stride) {
         out[d] = static_cast<double>(value_of(*reinterpret_cast<const Element*>(bytes)));
     }
 }
 
+// The largest magnitude of a row, whose values must be finite.
+double largest_of(const double* row, std::size_t n, std::size_t r, const char* argument) {
+    double largest[kChains] = {}, doubts[kChains] = {};  // 0, or NaN from the first NaN or infinity on
+    in_chains(n, [&](std::size_t chain, std::size_t d) {
+        const double value = std::abs(row[d]);
+        largest[chain] = value > largest[chain] ? value : largest[chain];
+        doubts[chain] += row[d] * 0.0;
+    });
+    if (std::accumulate(doubts, doubts + kChains, 0.0) != 0) {
+        const double* const bad = std::find_if_not(row, row + n, [](double value) { return std::isfinite(value); });
+        invalid_argument(argument, "[", r, "] holds ", word_for(*bad), " at column ", bad - row,
+                         "; expected finite numbers");
+    }
+    return *std::max_element(largest, largest + kChains);
+}
+
 }  // namespace
 
 double read_unit_row(const MatrixView& x, std::size_t r, const char* argument, double* out) {
+    const std::size_t n = x.columns;
     visit_dtype(x.dtype, [&](auto element) { read_row<decltype(element)>(x, r, out); });
-    double largest = 0;
-    for (std::size_t d = 0; d < x.columns; ++d) {
-        if (!std::isfinite(out[d])) {
-            invalid_argument(argument, "[", r, "] holds ", word_for(out[d]), " at column ", d,
-                             "; expected finite numbers");
-        }
-        largest = std::max(largest, std::abs(out[d]));
-    }
+    const double largest = largest_of(out, n, r, argument);
     if (largest == 0) return 0;
-    double squares = 0;
-    for (std::size_t d = 0; d < x.columns; ++d) {
-        out[d] /= largest;
-        squares += out[d] * out[d];
-    }
-    const double relative_length = std::sqrt(squares);
-    for (std::size_t d = 0; d < x.columns; ++d) out[d] /= relative_length;
-    return relative_length * largest;
+    int exponent;
+    std::frexp(largest, &exponent);
+    // Two powers of two, since one of the smallest numbers' would be infinite.
+    const double half = std::ldexp(1, -exponent / 2), rest = std::ldexp(1, -exponent - -exponent / 2);
+    double squares[kChains] = {};
+    in_chains(n, [&](std::size_t chain, std::size_t d) {
+        out[d] = out[d] * half * rest;
+        squares[chain] += out[d] * out[d];
+    });
+    const double relative_length = std::sqrt(std::accumulate(squares, squares + kChains, 0.0));
+    const double inverse = 1 / relative_length;
+    for (std::size_t d = 0; d < n; ++d) out[d] *= inverse;
+    return std::ldexp(relative_length, exponent);
 }
 
 UnitRows unit_rows(const MatrixView& x, const char* argument, bool normalize, const Execution& execution) {
