@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
+#include "core/chains.hpp"
 #include "core/dtype.hpp"
 #include "core/message.hpp"
 #include "core/parallel.hpp"
@@ -11,29 +11,11 @@
 namespace conse {
 namespace {
 
-// Side by side, in an order that no compiler or target changes: one chain would wait for itself.
-constexpr std::size_t kChains = 8;
-
-template <class Add>
-void in_chains(std::size_t n, const Add& add) {
-    std::size_t i = 0;
-    for (; i + kChains <= n; i += kChains) {
-        for (std::size_t c = 0; c < kChains; ++c) add(c, i + c);
-    }
-    for (; i < n; ++i) add(i % kChains, i);
-}
-
 template <class Element>
 void read_row(const MatrixView& x, std::size_t r, double* out) {
-    const char* bytes = static_cast<const char*>(x.row(r));
-    const auto* elements = reinterpret_cast<const Element*>(bytes);
-    if (x.has_contiguous_rows()) {
-        for (std::size_t d = 0; d < x.columns; ++d) out[d] = static_cast<double>(value_of(elements[d]));
-        return;
-    }
-    for (std::size_t d = 0; d < x.columns; ++d, bytes += x.column_stride) {
-        out[d] = static_cast<double>(value_of(*reinterpret_cast<const Element*>(bytes)));
-    }
+    std::vector<Element> gathered;
+    const Element* row = contiguous_row(x, r, gathered);
+    for (std::size_t d = 0; d < x.columns; ++d) out[d] = static_cast<double>(value_of(row[d]));
 }
 
 // The largest magnitude of a row, whose values must be finite.
@@ -44,7 +26,7 @@ double largest_of(const double* row, std::size_t n, std::size_t r, const char* a
         largest[chain] = value > largest[chain] ? value : largest[chain];
         doubts[chain] += row[d] * 0.0;
     });
-    if (std::accumulate(doubts, doubts + kChains, 0.0) != 0) {
+    if (sum_of(doubts) != 0) {
         const double* const bad = std::find_if_not(row, row + n, [](double value) { return std::isfinite(value); });
         invalid_argument(argument, "[", r, "] holds ", word_for(*bad), " at column ", bad - row,
                          "; expected finite numbers");
@@ -68,7 +50,7 @@ double read_unit_row(const MatrixView& x, std::size_t r, const char* argument, d
         out[d] = out[d] * half * rest;
         squares[chain] += out[d] * out[d];
     });
-    const double relative_length = std::sqrt(std::accumulate(squares, squares + kChains, 0.0));
+    const double relative_length = std::sqrt(sum_of(squares));
     const double inverse = 1 / relative_length;
     for (std::size_t d = 0; d < n; ++d) out[d] *= inverse;
     return std::ldexp(relative_length, exponent);
