@@ -18,7 +18,7 @@ BENCH = pytest.StashKey[Workbench]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conse_fast")
-    group.addoption("--full", action="store_true", help="every point of the star, and a million labels: 30 minutes")
+    group.addoption("--full", action="store_true", help="every point of the star, and a million labels: 40 minutes")
     group.addoption("--threads", type=int, default=cf.max_threads(), help="of everything that is timed")
     group.addoption("--data", type=Path, default=problem.DATA, help="the data folder; the demo's data if it is absent")
 
