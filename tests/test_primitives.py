@@ -8,6 +8,7 @@ import reference
 from reference import assert_ranking, assert_same_bits, random_problem
 
 import conse_fast as cf
+from conse_fast import _core
 
 INF = float("inf")
 DTYPES = [np.float16, np.float32, np.float64]
@@ -350,6 +351,32 @@ def test_cosine_rank_writes_into_out():
     assert scores is out[0]
     assert indices is out[1]
     assert_same_bits(out, cf.cosine_rank(queries, labels, 4))
+
+
+@pytest.mark.parametrize("label_dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_cosine_rank_needs_no_second_look_at_plain_arguments(dtype, label_dtype):
+    _, queries, labels = random_problem()
+    queries, labels = queries.astype(dtype), labels.astype(label_dtype)
+    looked_at = np.int64(4)  # not Python's own
+    assert _core.cosine_rank_plain(queries, labels, looked_at, None, None) is None
+    for rows in (queries, queries[3], queries[:0]):
+        straight = _core.cosine_rank_plain(rows, labels, 4, None, 2)
+        assert type(straight) is cf.Ranking
+        assert straight.scores.shape == (*rows.shape[:-1], 4)
+        assert_same_bits(straight, cf.cosine_rank(rows, labels, looked_at))
+        assert_same_bits(_core.cosine_rank_plain(rows, labels, 4, straight, None), straight)
+
+
+def test_results_of_cosine_rank_may_not_overlap_an_argument():
+    memory = np.random.default_rng(0).random((12, 8), np.float32)
+    queries, labels = memory[:4], memory[4:]
+    ids = np.empty((4, 8), np.int64)
+    for scores in (queries, labels[:4], memory[2:6]):
+        with pytest.raises(ValueError, match=r"out\[0\] \(scores\) shares memory"):
+            cf.cosine_rank(queries, labels, 8, out=(scores, ids))
+    with pytest.raises(ValueError, match=r"out\[1\] \(indices\) shares memory"):
+        cf.cosine_rank(queries, labels, 8, out=(ids.view(np.float32).reshape(8, 8)[:4], ids))
 
 
 # ------------------------------------------------------------------------------------------------------ conse

@@ -132,49 +132,23 @@ void rank(const Index& index, const py::array& probabilities, const std::vector<
 // took 6.0 us a call together instead of 2.4.
 constexpr std::size_t kFewLabels = 1 << 16;
 
-// A Ranking, or None when the face has to look at the arguments. A single row takes 2 us less this way.
-py::object rank_plain(const Index& index, const py::handle& probabilities, const py::handle& k, const py::handle& top_t,
-                      const py::handle& out, const py::handle& n_threads) {
-    const auto rows = plain_rows(probabilities);
-    const auto n_best = plain_count(k), n_terms = plain_count(top_t);
-    const auto most_threads = n_threads.is_none() ? std::optional<std::size_t>(0) : plain_count(n_threads);
-    if (!rows || !n_best || !n_terms || !most_threads) return py::none();
-    const auto results = plain_results(out, probabilities, *n_best);
-    if (!results) return py::none();
-    const auto& [scores, indices] = *results;
-    const RankingView ranking{static_cast<float*>(const_cast<void*>(scores.data())),
-                              static_cast<std::int64_t*>(const_cast<void*>(indices.data())), *n_best};
-    const Execution how = execution(static_cast<int>(std::min<std::size_t>(*most_threads, 1024)));
+// Of (probabilities, k, top_t, out, n_threads) a Ranking, or None when the face has to look at the arguments. A single
+// row takes 2 us less this way.
+py::object rank_plain(PyObject* owner, PyObject* const* arguments) {
+    const auto& index = *static_cast<const Index*>(PyCapsule_GetPointer(owner, nullptr));
+    const auto n_terms = plain_count(arguments[2]);
+    const auto call = n_terms ? plain_call(arguments[0], arguments[1], arguments[3], arguments[4]) : std::nullopt;
+    if (!call) return py::none();
     std::optional<ReleaseGil> nogil;
-    if (rows->rows > 1 || index.n_labels() > kFewLabels) nogil.emplace();
-    index.rank(*rows, *n_terms, ranking, how);
+    if (call->rows.rows > 1 || index.n_labels() > kFewLabels) nogil.emplace();
+    index.rank(call->rows, *n_terms, call->ranking, call->how);
     nogil.reset();
-    return plain_ranking(scores, indices);
+    return plain_ranking(*call);
 }
 
-PyObject* call_rank_plain(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
-    try {
-        if (count != 5) throw py::type_error("rank_plain takes 5 arguments, got " + std::to_string(count));
-        const auto* index = static_cast<const Index*>(PyCapsule_GetPointer(self, nullptr));
-        return rank_plain(*index, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4]).release().ptr();
-    } catch (py::error_already_set& error) {
-        error.restore();
-    } catch (...) {
-        py::detail::try_translate_exceptions();
-    }
-    return nullptr;
-}
-
-// rank_plain of this index in the way that Python calls its own functions: pybind11's takes 0.27 us more of 1.94, for
-// arguments that need no conversion.
 py::object plain_ranker(const Index& index) {
-    static PyMethodDef definition{"rank_plain",
-                                  reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&call_rank_plain)),
-                                  METH_FASTCALL, nullptr};
     const py::capsule owner(new Index(index), [](void* own) { delete static_cast<Index*>(own); });
-    PyObject* function = PyCFunction_New(&definition, owner.ptr());
-    if (function == nullptr) throw py::error_already_set();
-    return py::reinterpret_steal<py::object>(function);
+    return plain_function<rank_plain, 5>("rank_plain", owner);
 }
 
 void rank_logits(const Index& index, const py::array& logits, const std::vector<std::size_t>& top_t, double temperature,

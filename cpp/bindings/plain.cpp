@@ -2,6 +2,7 @@
 
 #include <pybind11/gil_safe_call_once.h>
 
+#include <algorithm>
 #include <array>
 
 namespace conse::bindings {
@@ -39,6 +40,29 @@ bool overlap(const py::array& a, const py::array& b) {
     return begin_a < begin_b + b.nbytes() && begin_b < begin_a + a.nbytes();
 }
 
+// New arrays (k,) or (N, k) for such rows when `out` is None; else its two when they fit and overlap nothing.
+std::optional<std::pair<py::array, py::array>> plain_results(const py::array& rows, std::size_t k,
+                                                             const py::handle& out, const py::handle& labels) {
+    const auto n_best = static_cast<py::ssize_t>(k);
+    const std::array<py::ssize_t, 2> shape{rows.ndim() == 2 ? rows.shape(0) : n_best, n_best};
+    const int ndim = static_cast<int>(rows.ndim());
+    if (out.is_none()) {
+        return std::make_pair(new_array(kNumFloat32, ndim, shape.data()), new_array(kNumInt64, ndim, shape.data()));
+    }
+    if (!PyTuple_Check(out.ptr()) || PyTuple_GET_SIZE(out.ptr()) != 2) return std::nullopt;
+    const auto first = plain_array(PyTuple_GET_ITEM(out.ptr(), 0)),
+               second = plain_array(PyTuple_GET_ITEM(out.ptr(), 1));
+    if (!first || !second || first->second != kNumFloat32 || second->second != kNumInt64) return std::nullopt;
+    for (const py::array& array : {first->first, second->first}) {
+        const bool same_shape = array.ndim() == rows.ndim() && array.shape(array.ndim() - 1) == shape.back() &&
+                                (array.ndim() == 1 || array.shape(0) == shape.front());
+        if (!same_shape || !array.writeable() || overlap(array, rows)) return std::nullopt;
+        if (labels && overlap(array, py::reinterpret_borrow<py::array>(labels))) return std::nullopt;
+    }
+    if (overlap(first->first, second->first)) return std::nullopt;
+    return std::make_pair(first->first, second->first);
+}
+
 }  // namespace
 
 std::optional<MatrixView> plain_rows(const py::handle& x) {
@@ -65,39 +89,45 @@ std::optional<std::size_t> plain_count(const py::handle& x) {
     return static_cast<std::size_t>(value);
 }
 
-std::optional<std::pair<py::array, py::array>> plain_results(const py::handle& out, const py::handle& x,
-                                                             std::size_t k) {
-    const auto rows = py::reinterpret_borrow<py::array>(x);
-    const auto n_best = static_cast<py::ssize_t>(k);
-    const std::array<py::ssize_t, 2> shape{rows.ndim() == 2 ? rows.shape(0) : n_best, n_best};
-    const int ndim = static_cast<int>(rows.ndim());
-    if (out.is_none()) {
-        return std::make_pair(new_array(kNumFloat32, ndim, shape.data()), new_array(kNumInt64, ndim, shape.data()));
-    }
-    if (!PyTuple_Check(out.ptr()) || PyTuple_GET_SIZE(out.ptr()) != 2) return std::nullopt;
-    const auto first = plain_array(PyTuple_GET_ITEM(out.ptr(), 0)),
-               second = plain_array(PyTuple_GET_ITEM(out.ptr(), 1));
-    if (!first || !second || first->second != kNumFloat32 || second->second != kNumInt64) return std::nullopt;
-    for (const py::array& array : {first->first, second->first}) {
-        const bool same_shape = array.ndim() == rows.ndim() && array.shape(array.ndim() - 1) == shape.back() &&
-                                (array.ndim() == 1 || array.shape(0) == shape.front());
-        if (!same_shape || !array.writeable() || overlap(array, rows)) return std::nullopt;
-    }
-    if (overlap(first->first, second->first)) return std::nullopt;
-    return std::make_pair(first->first, second->first);
+std::optional<PlainCall> plain_call(const py::handle& x, const py::handle& k, const py::handle& out,
+                                    const py::handle& n_threads, const py::handle& labels) {
+    const auto rows = plain_rows(x);
+    const auto n_best = plain_count(k);
+    const auto most_threads = n_threads.is_none() ? std::optional<std::size_t>(0) : plain_count(n_threads);
+    if (!rows || !n_best || !most_threads) return std::nullopt;
+    auto results = plain_results(py::reinterpret_borrow<py::array>(x), *n_best, out, labels);
+    if (!results) return std::nullopt;
+    auto& [scores, indices] = *results;
+    const RankingView ranking{static_cast<float*>(const_cast<void*>(scores.data())),
+                              static_cast<std::int64_t*>(const_cast<void*>(indices.data())), *n_best};
+    return PlainCall{*rows, std::move(scores), std::move(indices), ranking,
+                     execution(static_cast<int>(std::min<std::size_t>(*most_threads, 1024)))};
 }
 
 // As tuple.__new__ does, which takes 0.15 us of a single row's 2.5 by way of another tuple.
-py::object plain_ranking(const py::object& scores, const py::object& indices) {
+py::object plain_ranking(const PlainCall& call) {
     PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object> storage;
     const auto find = [] { return py::object(py::module_::import("conse_fast._ranking").attr("Ranking")); };
     const py::object& type = storage.call_once_and_store_result(find).get_stored();
     auto* const tuple_type = reinterpret_cast<PyTypeObject*>(type.ptr());
     auto ranking = py::reinterpret_steal<py::object>(tuple_type->tp_alloc(tuple_type, 2));
     if (!ranking) throw py::error_already_set();
-    PyTuple_SET_ITEM(ranking.ptr(), 0, scores.inc_ref().ptr());
-    PyTuple_SET_ITEM(ranking.ptr(), 1, indices.inc_ref().ptr());
+    PyTuple_SET_ITEM(ranking.ptr(), 0, call.scores.inc_ref().ptr());
+    PyTuple_SET_ITEM(ranking.ptr(), 1, call.indices.inc_ref().ptr());
     return ranking;
+}
+
+PyObject* call_plain(PlainFunction function, Py_ssize_t expected, PyObject* owner, PyObject* const* arguments,
+                     Py_ssize_t count) {
+    if (count != expected) return PyErr_Format(PyExc_TypeError, "expected %zd arguments, got %zd", expected, count);
+    try {
+        return function(owner, arguments).release().ptr();
+    } catch (py::error_already_set& error) {
+        error.restore();
+    } catch (...) {
+        py::detail::try_translate_exceptions();
+    }
+    return nullptr;
 }
 
 }  // namespace conse::bindings

@@ -1,4 +1,5 @@
 #include "bindings/arrays.hpp"
+#include "bindings/plain.hpp"
 
 namespace conse::bindings {
 namespace {
@@ -41,6 +42,20 @@ void bind_cosine_rank(const py::array& queries, const py::array& label_matrix,
     cosine_rank(rows, labels, lengths, ranking, how);
 }
 
+// Of (queries, label_matrix, k, out, n_threads) a Ranking, or None when the face has to look at the arguments.
+py::object cosine_rank_plain(PyObject*, PyObject* const* arguments) {
+    const py::handle labels = arguments[1];
+    const auto label_matrix = plain_rows(labels);
+    if (!label_matrix || py::reinterpret_borrow<py::array>(labels).ndim() != 2) return py::none();
+    const auto call = plain_call(arguments[0], arguments[2], arguments[3], arguments[4], labels);
+    if (!call || label_matrix->dtype == DType::f64) return py::none();
+    {
+        const ReleaseGil nogil;
+        cosine_rank(call->rows, *label_matrix, {}, call->ranking, call->how);
+    }
+    return plain_ranking(*call);
+}
+
 void bind_conse(const py::array& probabilities, const py::array& class_embeddings, const py::array& label_embeddings,
                 std::size_t top_t, bool normalize_classes, const py::array& scores, const py::array& indices,
                 int n_threads) {
@@ -70,6 +85,7 @@ void bind_primitives(py::module_& module) {
     module.def("cosine_rank", &bind_cosine_rank, py::arg("queries").noconvert(), py::arg("label_matrix").noconvert(),
                py::arg("query_lengths").noconvert(), py::arg("label_lengths").noconvert(),
                py::arg("scores").noconvert(), py::arg("indices").noconvert(), py::arg("n_threads"));
+    module.attr("cosine_rank_plain") = plain_function<cosine_rank_plain, 5>("cosine_rank_plain", py::none());
     module.def("conse", &bind_conse, py::arg("probabilities").noconvert(), py::arg("class_embeddings").noconvert(),
                py::arg("label_embeddings").noconvert(), py::arg("top_t"), py::arg("normalize_classes"),
                py::arg("scores").noconvert(), py::arg("indices").noconvert(), py::arg("n_threads"));

@@ -187,15 +187,21 @@ def result(
         return np.empty(shape, dtype)
     if not isinstance(out, np.ndarray):
         raise TypeError(f"{argument} must be a NumPy array, got {type(out).__name__}")
-    if out.dtype != dtype or not out.dtype.isnative:
+    if out.dtype != dtype:
         raise TypeError(f"{argument} must be {np.dtype(dtype)}, got {out.dtype}")
     if out.shape != shape:
         raise ValueError(f"{argument} must have shape {shape}, got {out.shape}")
-    if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
+    if not out.flags.carray:
         raise ValueError(f"{argument} must be C-contiguous, aligned and writeable")
-    if any(np.may_share_memory(out, array) for array in inputs):
+    if any(_may_overlap(out, array) for array in inputs):
         raise ValueError(f"{argument} shares memory with another argument; expected an array of its own")
     return out
+
+
+def _may_overlap(a: Array, b: Array) -> bool:
+    """Whether two arrays may share memory; NumPy's own answer takes half a microsecond."""
+    each_owns = a is not b and a.flags.owndata and b.flags.owndata
+    return not each_owns and bool(np.may_share_memory(a, b))
 
 
 def result_pair(

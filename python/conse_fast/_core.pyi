@@ -7,6 +7,7 @@ from conse_fast._ranking import Ranking
 
 _Array = npt.NDArray[Any]
 _Texts = tuple[bytes, npt.NDArray[np.int64]] | None
+# None where the arguments have to be looked at.
 _PlainRanker = Callable[[object, object, object, object, object], Ranking | None]
 _LabelSets = tuple[_Texts, npt.NDArray[np.int64], npt.NDArray[np.int64]] | None
 
@@ -34,6 +35,9 @@ def cosine_rank(
     indices: _Array,
     n_threads: int,
 ) -> None: ...
+def cosine_rank_plain(
+    queries: object, label_matrix: object, k: object, out: object, n_threads: object, /
+) -> Ranking | None: ...
 def conse(
     probabilities: _Array,
     class_embeddings: _Array,

@@ -107,6 +107,10 @@ def cosine_rank(
         TypeError: A wrong dtype or type.
         ValueError: A wrong shape, ``k`` < 1, NaN or infinity.
     """
+    if query_lengths is None and label_lengths is None:
+        ranking = _core.cosine_rank_plain(queries, label_matrix, k, out, n_threads)
+        if ranking is not None:
+            return ranking
     rows, single = _arrays.rows(queries, "queries")
     labels = _arrays.label_matrix(label_matrix, "label_matrix")
     k = _arrays.count(k, "k")
