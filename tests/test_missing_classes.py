@@ -88,6 +88,33 @@ def test_refill_ranks_like_zero_probability_and_skip_does_not(make_index):
     assert not np.array_equal(refill.rank(problem.probabilities).scores, skip.rank(problem.probabilities).scores)
 
 
+@pytest.mark.parametrize("share", [1e-25, 1e-38, 1e-42])
+@pytest.mark.parametrize("form", ["full", "compact"])
+def test_next_to_all_weight_on_missing_classes(make_index, form, share):
+    # f is that short: ranked by the others, or too short for any call to rank it.
+    rng = np.random.default_rng(0)
+    labels = rng.standard_normal((3000, 60))
+    classes = labels[:40].copy()
+    classes[0] = 0
+    index = make_index(classes, labels, form=form, normalize_classes=False)
+    rows = np.zeros((64, 40))
+    rows[:, 1:] = share * rng.random((64, 39))
+    others = index.rank(rows, 3, 12)
+    rows[:, 0] = 1
+    empty = share < 1e-30
+    for k in (3, 3000):
+        found = index.rank(rows, k, 13)
+        one = index.rank(rows[5], k, 13)
+        assert_same_bits(one, (found.scores[5], found.indices[5]))
+        if empty:
+            assert (found.indices == -1).all()
+        else:
+            assert np.array_equal(found.indices[:, :3], others.indices)
+            np.testing.assert_allclose(found.scores[:, :3], others.scores, rtol=2e-6)
+    scores = index.score_of(rows[:1], [[0, 7]], 13)
+    assert np.isneginf(scores).all() == empty
+
+
 def test_skip_loses_the_weight(make_index):
     # Class 0 is among the two kept ones and has no vector: class 1 alone decides, and class 2 has no part in it.
     index = make_index(np.array([[0.0, 0], [1, 0], [0, 1]]), np.eye(2), missing_classes="skip")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import reference
@@ -133,6 +135,22 @@ def test_pairs_and_logits_go_the_same_ways(make_index, clustered, form):
             500,
             reference.tolerance(*clustered[:2], top_t),
         )
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_the_first_wrong_row_is_named_where_searches_are_no_longer_tried(make_index, form, n_threads):
+    # Most searches give up, the others are not begun, and their rows not read until all labels are scored.
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((300, 50))
+    labels = centres[rng.integers(300, size=20000)] + 0.4 * rng.standard_normal((20000, 50))
+    classes = centres[rng.integers(300, size=100)] + 0.4 * rng.standard_normal((100, 50))
+    index = make_index(classes, labels, form=form)
+    rows = (1 + 0.01 * rng.random((4000, 100))).astype(np.float32)
+    rows[[1900, 1990], 3] = np.nan
+    for _ in range(8):
+        time.sleep(0.03)  # a thread that has waited for others in vain works alone for a while
+        with pytest.raises(ValueError, match=r"probabilities\[1900\] holds NaN at column 3"):
+            index.rank(rows, 200, n_threads=n_threads)
 
 
 def test_more_rows_than_are_ranked_at_once(hard):

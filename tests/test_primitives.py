@@ -445,6 +445,19 @@ def test_conse_returns_a_ranking_without_names():
         _ = ranking.names
 
 
+def test_dense_ranking_among_no_labels():
+    problem = random_problem()
+    for nothing in (np.zeros((0, 8), np.float32), problem.label_embeddings[:0].astype(np.float16)):
+        classes = problem.class_embeddings[:, : nothing.shape[1]]
+        for scores, indices in (
+            cf.conse(problem.probabilities, classes, nothing, k=2),
+            cf.cosine_rank(classes, nothing, 2),
+            cf.cosine_rank(classes, nothing, 2, query_lengths=np.ones(len(classes))),
+        ):
+            assert np.isneginf(scores).all()
+            assert (indices == -1).all()
+
+
 def test_conse_of_one_row_and_into_out():
     problem = random_problem()
     scores, indices = cf.conse(*problem, k=4)

@@ -85,7 +85,7 @@ std::optional<std::size_t> plain_count(const py::handle& x) {
     if (!PyLong_CheckExact(x.ptr())) return std::nullopt;
     int overflow = 0;
     const long long value = PyLong_AsLongLongAndOverflow(x.ptr(), &overflow);
-    if (overflow != 0 || value < 1) return std::nullopt;
+    if (overflow != 0 || value < 1 || value > 0x7fffffff) return std::nullopt;
     return static_cast<std::size_t>(value);
 }
 

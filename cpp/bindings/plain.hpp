@@ -11,7 +11,7 @@ namespace conse::bindings {
 /// The view of a C-contiguous, aligned (C,) or (N, C) array of a floating type in native byte order.
 std::optional<MatrixView> plain_rows(const py::handle& x);
 
-/// A whole number from 1 on.
+/// A whole number from 1 to 2^31 - 1.
 std::optional<std::size_t> plain_count(const py::handle& x);
 
 /// What every ranking is handed.

@@ -14,6 +14,7 @@ namespace conse {
 void combine_rows(const MatrixView& probabilities, std::size_t top_t, const ClassEmbeddings& classes, float* f,
                   const Execution& execution) {
     require_at_least_one("top_t", top_t);
+    require_memory("f", f, probabilities.rows * classes.dimension);
     const auto rows = probability_rows(classes, probabilities);
     const KernelTable& table = kernels();
     const Work work{probabilities.rows, query_microseconds(classes.n_classes, top_t, classes.dimension),

@@ -73,7 +73,8 @@ void read_query(const MatrixView& queries, std::size_t q, const double* lengths,
 
 void cosine_rank(const MatrixView& queries, const MatrixView& labels, const Lengths& lengths,
                  const RankingView& ranking, const Execution& execution) {
-    require_at_least_one("k", ranking.k);
+    require_memory("queries", queries);
+    require_results(ranking, queries.rows);
     require_labels("label_matrix", labels, queries.columns);
     require_lengths("query_lengths", lengths.queries, queries.rows);
     require_lengths("label_lengths", lengths.labels, labels.rows);
@@ -88,7 +89,7 @@ void cosine_rank(const MatrixView& queries, const MatrixView& labels, const Leng
 
 void conse(const MatrixView& probabilities, const MatrixView& class_embeddings, const MatrixView& label_embeddings,
            const Combination& combination, const RankingView& ranking, const Execution& execution) {
-    require_at_least_one("k", ranking.k);
+    require_results(ranking, probabilities.rows);
     require_at_least_one("top_t", combination.top_t);
     require_class_columns("probabilities", probabilities, class_embeddings.rows);
     require_labels("label_embeddings", label_embeddings, class_embeddings.columns);

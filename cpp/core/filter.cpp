@@ -71,11 +71,13 @@ void allow_masked(const LabelPlaces& places, const std::uint8_t* mask, std::size
     std::sort(filter.blocks.begin(), filter.blocks.end());
 }
 
-// Calls use(label) for the ids in use.
+// Calls use(label) for the ids in use. They have been checked, but may be the caller's own, which another thread
+// changes meanwhile.
 template <class Use>
-void for_each_label(const std::int64_t* ids, std::size_t n_ids, const Use& use) {
+void for_each_label(const std::int64_t* ids, std::size_t n_ids, std::size_t n_labels, const Use& use) {
     for (std::size_t i = 0; i < n_ids; ++i) {
-        if (ids[i] >= 0) use(static_cast<std::size_t>(ids[i]));
+        const auto label = static_cast<std::size_t>(ids[i]);
+        if (label < n_labels) use(label);
     }
 }
 
@@ -133,7 +135,8 @@ void fill_filter(const IndexData& index, const LabelChoice& choice, bool with_se
         allow_masked(index.label_places(), choice.mask, index.n_labels, filter);
     } else if (choice.ids != nullptr) {
         const LabelPlaces& places = index.label_places();
-        for_each_label(choice.ids, choice.n_ids, [&](std::size_t label) { allow(places, label, filter); });
+        for_each_label(choice.ids, choice.n_ids, index.n_labels,
+                       [&](std::size_t label) { allow(places, label, filter); });
         std::sort(filter.blocks.begin(), filter.blocks.end());
     } else {
         allow_all(index, filter);
@@ -146,7 +149,7 @@ void fill_filter(const IndexData& index, const LabelChoice& choice, bool with_se
 // Blocks and tiles that lead to nothing any more stay marked: bounds that lead there are no worse than before.
 void exclude(const IndexData& index, const std::int64_t* ids, std::size_t n_ids, Filter& filter) {
     const LabelPlaces& places = index.label_places();
-    for_each_label(ids, n_ids, [&](std::size_t label) {
+    for_each_label(ids, n_ids, index.n_labels, [&](std::size_t label) {
         for (const std::uint32_t row : places.rows_of(label)) {
             std::uint16_t& lanes = filter.lanes[row / kBlockRows];
             lanes = static_cast<std::uint16_t>(lanes & ~(1u << row % kBlockRows));

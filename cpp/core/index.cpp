@@ -24,6 +24,10 @@ const std::string& name_of(const IndexData& index) {
     return index.image->path().empty() ? kInMemory : index.image->path();
 }
 
+void require_place(const char* what, std::size_t place, std::size_t count) {
+    if (place >= count) invalid_argument("there is no ", what, " ", place, "; the index has ", count);
+}
+
 CandidateSet prepare_labels(const std::shared_ptr<const IndexData>& index, const LabelChoice& choice) {
     auto prepared = std::make_shared<PreparedLabels>();
     prepared->index = index;
@@ -169,6 +173,7 @@ TextView Index::label_set_names() const {
 }
 LabelIds Index::label_set(std::size_t place) const {
     const IndexData& index = *data_;
+    require_place("label set", place, index.label_set_names.count);
     const std::int64_t begin = index.label_set_offsets[place], end = index.label_set_offsets[place + 1];
     if (begin < 0 || end < begin || end > static_cast<std::int64_t>(index.n_in_label_sets)) {
         throw FormatError(concat("label set ", place, " of the index lies outside its ", index.n_in_label_sets,
@@ -181,6 +186,7 @@ std::string_view Index::bytes() const {
 }
 
 std::string_view text_at(const TextView& texts, std::size_t i) {
+    require_place("text", i, texts.count);
     const std::int64_t begin = texts.offsets[i], end = texts.offsets[i + 1];
     if (begin < 0 || end < begin || end > static_cast<std::int64_t>(texts.size)) {
         throw FormatError(

@@ -88,7 +88,7 @@ void Query::set_logits(const std::vector<Entry<Value>>& kept, double temperature
         // Halves, or the difference of float64's largest numbers would overflow.
         const double below = 0.5 * static_cast<double>(entry.value) - 0.5 * static_cast<double>(kept.front().value);
         classes_.push_back(static_cast<std::uint32_t>(entry.id));
-        shares_.push_back(std::exp(below / (0.5 * temperature)));
+        shares_.push_back(std::exp(2 * (below / temperature)));
     }
     n_kept_ = kept.size();
     is_row_ = false;

@@ -74,8 +74,9 @@ class Query {
                              std::size_t count);
     static constexpr std::size_t kAtOnce = 8;  // those that the widest kernel multiplies at once
 
-    /// Whether f points anywhere: false when all weights are zero or the embeddings cancel.
-    bool has_direction() const { return length_ > kShortestLength * reach_; }
+    /// Whether f points anywhere: false when all weights are zero or the embeddings cancel, or when next to all of the
+    /// weight is that of classes without a vector, whose length is 0 too.
+    bool has_direction() const { return length_ > std::max(kShortestLength * reach_, kLeastLength); }
 
     /// What f is divided by before scores are formed: its length for cosines, the default, or 1 for dot products.
     void use_dot(bool dot) { dot_ = dot; }
@@ -103,6 +104,7 @@ class Query {
 
   private:
     static constexpr double kShortestLength = 1e-6;  // relative to what f would have if nothing cancelled
+    static constexpr double kLeastLength = 1e-30;    // weights[t] stay within float32, and squares within float64
 
     template <class Value>
     void take(const std::vector<Entry<Value>>& kept, const RowScale& scale);

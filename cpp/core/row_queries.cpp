@@ -201,6 +201,11 @@ std::unique_ptr<RowQueries> make_rows(DType dtype, const Arguments&... arguments
 
 }  // namespace
 
+void RowQueries::check(const KernelTable& kernels, std::size_t begin, std::size_t end) const {
+    std::vector<Entry<double>> kept;
+    for (std::size_t row = begin; row < end; ++row) list(kernels, row, 1, kept);
+}
+
 std::unique_ptr<RowQueries> probability_rows(const ClassEmbeddings& classes, const MatrixView& probabilities) {
     require_class_columns("probabilities", probabilities, classes.n_classes);
     return make_rows<ProbabilityRows>(probabilities.dtype, classes, probabilities);
@@ -216,6 +221,8 @@ std::unique_ptr<RowQueries> logit_rows(const ClassEmbeddings& classes, const Mat
 
 std::unique_ptr<RowQueries> pair_rows(std::size_t n_classes, const std::int64_t* ids, const MatrixView& weights) {
     if (weights.columns < 1) invalid_argument("weights needs at least one column");
+    require_memory("weights", weights);
+    require_memory("indices", ids, weights.rows * weights.columns);
     return make_rows<PairRows>(weights.dtype, n_classes, ids, weights);
 }
 

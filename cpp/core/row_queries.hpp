@@ -40,6 +40,9 @@ class RowQueries {
     virtual void list(const KernelTable& kernels, std::size_t row, std::size_t top_t,
                       std::vector<Entry<double>>& kept) const = 0;
 
+    /// Throws what is wrong with the first row of a range of which anything is.
+    void check(const KernelTable& kernels, std::size_t begin, std::size_t end) const;
+
     void fill(const KernelTable& kernels, std::size_t row, std::size_t top_t, Query& query) const {
         Query* const one = &query;
         fill(kernels, row, {&top_t, 1}, &one);

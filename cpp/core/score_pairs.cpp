@@ -103,6 +103,8 @@ void score_pairs(const IndexData& index, const MatrixView& probabilities, std::s
                  std::size_t count, const RankOptions& options, float* scores, const Execution& execution) {
     const auto rows = probability_rows(index.classes, probabilities);
     require_at_least_one("top_t", top_t);
+    require_memory("pairs", pairs, count);
+    require_memory("scores", scores, count);
     check_pairs(pairs, count, probabilities.rows, index.n_labels);
     const float penalty = penalty_of(options);
     const PairsByRow sorted = by_row(pairs, count);

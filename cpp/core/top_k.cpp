@@ -42,6 +42,9 @@ void top_k_rows(const MatrixView& x, std::size_t k, Element* values, std::int64_
 
 void top_k(const MatrixView& x, std::size_t k, void* values, std::int64_t* indices, const Execution& execution) {
     require_at_least_one("k", k);
+    require_memory("x", x);
+    require_memory("values", values, x.rows);
+    require_memory("indices", indices, x.rows);
     require_id_range("x", x.columns);
     visit_dtype(x.dtype, [&](auto element) {
         using Element = decltype(element);

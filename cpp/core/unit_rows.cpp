@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/arguments.hpp"
 #include "core/chains.hpp"
 #include "core/dtype.hpp"
 #include "core/message.hpp"
@@ -57,6 +58,7 @@ double read_unit_row(const MatrixView& x, std::size_t r, const char* argument, d
 }
 
 UnitRows unit_rows(const MatrixView& x, const char* argument, bool normalize, const Execution& execution) {
+    require_memory(argument, x);
     UnitRows unit{std::vector<float>(x.rows * x.columns), std::vector<double>(x.rows)};
     const Work work{x.rows, 0.005 * static_cast<double>(x.columns)};
     parallel_for(work, execution, [&](std::size_t begin, std::size_t end) {

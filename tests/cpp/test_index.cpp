@@ -135,6 +135,9 @@ CONSE_TEST(names, "index.names come back and damaged offsets are refused") {
     CHECK(text_at(index.label_names(), 0) == "one");
     CHECK(text_at(index.label_names(), 1) == "two\xc3\xa9");
     CHECK(index.class_names().offsets == nullptr);
+    CHECK_THROWS(text_at(index.class_names(), 0), std::invalid_argument, "there is no text 0; the index has 0");
+    CHECK_THROWS(text_at(index.label_names(), 2), std::invalid_argument, "there is no text 2; the index has 2");
+    CHECK_THROWS(index.label_set(0), std::invalid_argument, "there is no label set 0; the index has 0");
     const std::int64_t wild[] = {0, 1000, 2};
     CHECK_THROWS(text_at({"ab", wild, 2, 2}, 0), FormatError, "lies outside");
     const std::int64_t descending[] = {3, 1, 8};
@@ -154,6 +157,7 @@ CONSE_TEST(label_sets, "index.label sets are kept, prepared and the same as thei
     CHECK(text_at(index.label_set_names(), 1) == "other");
     const LabelIds set = index.label_set(0);
     CHECK(std::vector<std::int32_t>(set.ids, set.ids + set.count) == (std::vector<std::int32_t>{3, 7, 99}));
+    CHECK_THROWS(index.label_set(2), std::invalid_argument, "there is no label set 2; the index has 2");
     std::vector<float> scores(6 * 5), expected_scores(6 * 5);
     std::vector<std::int64_t> found(6 * 5), expected(6 * 5);
     RankOptions by_set, by_ids;
@@ -204,6 +208,16 @@ CONSE_TEST(arguments, "index.wrong arguments are named") {
                  std::invalid_argument, "probabilities has 39 columns; expected 40");
     CHECK_THROWS(index.rank(problem.rows(), 0, {&score, &id, 1}), std::invalid_argument, "top_t must be at least 1");
     CHECK_THROWS(index.rank(problem.rows(), 1, {&score, &id, 0}), std::invalid_argument, "k must be at least 1");
+    const MatrixView nowhere = matrix_view(nullptr, 1, kClasses);
+    CHECK_THROWS(index.rank(nowhere, 1, {&score, &id, 1}), std::invalid_argument, "probabilities is null; expected 40");
+    CHECK_THROWS(index.rank(problem.rows(), 1, {nullptr, &id, 1}), std::invalid_argument, "scores is null");
+    CHECK_THROWS(index.rank(problem.rows(), 1, {&score, nullptr, 1}), std::invalid_argument, "indices is null");
+    CHECK_THROWS(index.rank_pairs(nullptr, matrix_view(&score, 1, 1), {&score, &id, 1}), std::invalid_argument,
+                 "indices is null");
+    CHECK_THROWS(index.embed(problem.rows(), 1, nullptr), std::invalid_argument, "f is null");
+    index.rank(matrix_view(nullptr, 0, kClasses), 1, {nullptr, nullptr, 1});
+    CHECK_THROWS(index.rank(problem.rows(), 1, {&score, &id, 1}, {-1, {}}), std::invalid_argument,
+                 "n_threads must be at least 1, got -1");
     BuildInput input = problem.input();
     input.n_labels = 49;
     CHECK_THROWS(Index::build(input, {}), std::invalid_argument, "or row_label");

@@ -98,6 +98,18 @@ CONSE_TEST(ends, "index_search.a search that may score everything never gives up
     });
 }
 
+CONSE_TEST(wild_ids, "index_search.candidates that another thread changes once they are checked lead nowhere else") {
+    const auto index = build(random_labels(), false);
+    const std::int64_t ids[] = {7, std::int64_t{1} << 40, -5, -1, kLabels, 9};
+    Filter filter;
+    fill_filter(*index, {nullptr, ids, 6}, false, filter);
+    CHECK(filter.n_rows == 2);
+    exclude(*index, ids, 5, filter);
+    std::size_t n_left = 0;
+    for (const std::uint32_t block : filter.blocks) n_left += filter.lanes[block] != 0;
+    CHECK(n_left == 1);
+}
+
 CONSE_TEST(alone, "index_search.a search alone finds the same, in the nearest blocks where its classes agree") {
     for (const bool compact : {false, true}) {
         const auto index = build(labels_near_a_class(160), compact);

@@ -131,7 +131,8 @@ class Index {
     TextView label_names() const;
     TextView label_ids() const;
     TextView label_set_names() const;
-    /// Of the set in this place among the names; throws FormatError when its offsets do not lie within the file.
+    /// Of the set in this place among the names, std::invalid_argument when there is none; throws FormatError when its
+    /// offsets do not lie within the file.
     LabelIds label_set(std::size_t place) const;
     std::string_view bytes() const;  // the file's image
 
@@ -140,7 +141,8 @@ class Index {
     std::shared_ptr<const IndexData> data_;
 };
 
-/// String i of a view read from an index; throws FormatError when its offsets do not lie within the text.
+/// String i of a view read from an index, std::invalid_argument when there is none; throws FormatError when its offsets
+/// do not lie within the text.
 std::string_view text_at(const TextView& texts, std::size_t i);
 
 }  // namespace conse

@@ -22,7 +22,7 @@ struct MatrixView {
     std::ptrdiff_t column_stride = 0;
 
     bool has_contiguous_rows() const {
-        return columns <= 1 || column_stride == static_cast<std::ptrdiff_t>(size_of(dtype));
+        return rows == 0 || columns <= 1 || column_stride == static_cast<std::ptrdiff_t>(size_of(dtype));
     }
     const void* row(std::size_t r) const {
         return static_cast<const char*>(data) + static_cast<std::ptrdiff_t>(r) * row_stride;
