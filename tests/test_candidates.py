@@ -313,8 +313,8 @@ def test_what_was_seen_so_far_is_excluded_page_by_page(index, problem):
         ({"exclude": np.full((20, 1), -2)}, ValueError, r"exclude\[0\] holds -2"),
         ({"candidates": np.eye(20, 2, -3, int) * 9999}, ValueError, r"candidates\[3\] holds 9999"),  # no direction
         ({"candidates": [N_LABELS], "exclude": [1]}, ValueError, "candidates holds 2500"),
-        ({"candidates": {1, 2}}, ValueError, "label ids, got set; give a list or an array"),
-        ({"candidates": 3}, ValueError, "label ids, got int; give a list or an array"),
+        ({"candidates": {1, 2}}, TypeError, "label ids, got set; give a list or an array"),
+        ({"candidates": 3}, TypeError, "label ids, got int; give a list or an array"),
         ({"exclude": np.array(["n1"])}, ValueError, "no label has the id or the name 'n1'"),
         ({"exclude": np.zeros((3, N_LABELS), bool)}, ValueError, "exclude has 3 rows for 20 images"),
         ({"exclude": "label 3"}, ValueError, "exclude: 2 labels have the name 'label 3'"),

@@ -213,7 +213,7 @@ def test_what_is_missing_is_told(index, problem, truth):
         (ValueError, "ties must be one of", {"ties": "none"}),
         (ValueError, "average must be one of", {"average": "photo"}),
         (ValueError, "form must be one of", {"form": "euclid"}),
-        (ValueError, "n_resamples must be at least 1, got -1", {"n_resamples": -1}),
+        (ValueError, "n_resamples must be at least 0, got -1", {"n_resamples": -1}),
         (ValueError, "confidence must be above 0", {"confidence": 1.0}),
         (ValueError, "confidence must be above 0", {"confidence": 95, "progress": pytest.fail}),  # before any image
         (ValueError, "seed must be at least 0, got -1", {"seed": -1, "progress": pytest.fail}),
@@ -222,7 +222,11 @@ def test_what_is_missing_is_told(index, problem, truth):
         (TypeError, "label_sets must be a mapping", {"label_sets": ["even"]}),
         (ValueError, "label_sets must hold at least one set", {"label_sets": {}}),
         (ValueError, "label_sets\\['none'\\] holds no label", {"label_sets": {"none": []}}),
+        (ValueError, "label_sets\\['far'\\] holds 340; expected label ids", {"label_sets": {"far": [340]}}),
+        (TypeError, "label_sets\\['odd'\\] must be .* got set", {"label_sets": {"odd": {1, 2}}}),
         (ValueError, "hierarchy knows 5 labels, the index holds 340", {"hierarchy": hierarchy_of(5)}),
+        (TypeError, "hierarchy must be a metrics.Hierarchy, got list", {"hierarchy": [(0, 1)]}),
+        (TypeError, "progress must be callable, got int", {"progress": 5}),
     ],
 )
 def test_wrong_options(index, problem, truth, error, match, options):
@@ -232,7 +236,8 @@ def test_wrong_options(index, problem, truth, error, match, options):
 
 def test_wrong_truth(index, problem, truth):
     for wrong, error, match in (
-        (truth.astype(np.float32), TypeError, "truth must hold integers, got float32"),
+        (truth.astype(np.float32), TypeError, "truth must hold integers, got float32; index.find"),
+        (np.zeros((N_IMAGES, N_LABELS), bool), TypeError, r"got bool; \+1 and -1: np.where\(truth, 1, -1\)"),
         (truth[:-1], ValueError, r"truth must have shape \(60,\) or \(60, 340\), got \(59,\)"),
         (truth + N_LABELS, ValueError, "truth must hold label ids below 340"),
         (np.full(N_IMAGES, -1), ValueError, "none of the 60 images has a true label in any label set"),
@@ -240,6 +245,11 @@ def test_wrong_truth(index, problem, truth):
     ):
         with pytest.raises(error, match=match):
             cf.evaluate(index, problem.probabilities, wrong)
+
+
+def test_a_path_in_place_of_an_index(problem, truth):
+    with pytest.raises(TypeError, match=r"index must be a ConseIndex, got str; a file: ConseIndex\.open\(path\)"):
+        cf.evaluate("index.safetensors", problem.probabilities, truth)
 
 
 def test_nothing_to_add(problem):

@@ -230,8 +230,10 @@ def test_one_image_of_a_batch(index, problem):
     assert str(batch.difference()[4]) == str(single.difference())
     with pytest.raises(IndexError):
         batch[len(problem.probabilities)]
-    with pytest.raises(IndexError, match="Explanation is of one image"):
+    with pytest.raises(TypeError, match="Explanation is of one image"):
         single[0]
+    with pytest.raises(TypeError, match="Explanation is of one image"):
+        list(single)
 
 
 # --------------------------------------------------------------------------------------------------- the texts

@@ -133,6 +133,10 @@ def test_wrong_rules():
         cf.NameRules(case="upper")
     with pytest.raises(ValueError, match="hyphens must be one of fallback, split, keep, got 'cut'"):
         cf.NameRules(hyphens="cut")
+    with pytest.raises(TypeError, match="separator must be a str or None, got 5"):
+        cf.NameRules(separator=5)
+    with pytest.raises(TypeError, match="spaces must be a str, got None"):
+        cf.NameRules(spaces=None)
 
 
 # -------------------------------------------------------------------------------------------------- the means
@@ -267,8 +271,17 @@ def test_wrong_arguments():
         cf.embed_labels(["cat", 3], WORD_VECTORS)
     with pytest.raises(ValueError, match="ids has 1 entries; expected 2, one per name"):
         cf.embed_labels(["cat", "dog"], WORD_VECTORS, ids=["a"])
-    with pytest.raises(TypeError, match="must have 'in'"):
-        cf.embed_labels(["cat"], 3)
+    for no_vectors in (3, [1, 2], np.eye(3)):
+        with pytest.raises(TypeError, match="must have 'in'"):
+            cf.embed_labels(["cat"], no_vectors)
+    for no_pairs, match in (("is_a.txt", "a file: read_hierarchy"), ([("a",)], "got \\('a',\\)"), (["ab"], "'ab'")):
+        with pytest.raises(TypeError, match=rf"hierarchy must hold \(parent, child\) pairs, .*{match}"):
+            cf.embed_labels(["cat"], WORD_VECTORS, hierarchy=no_pairs)
+    with pytest.raises(TypeError, match="rules must be NameRules, got int"):
+        cf.embed_labels(["cat"], WORD_VECTORS, rules=5)
+    for no_slice in (0, [0, 1], np.array([True, False])):
+        with pytest.raises(TypeError, match="label embeddings are cut with a slice, got"):
+            cf.embed_labels(["cat", "dog"], WORD_VECTORS)[no_slice]
 
 
 def test_a_hierarchy_file(tmp_path):

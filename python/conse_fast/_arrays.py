@@ -21,16 +21,16 @@ _LABEL_FLOATS = (np.dtype(np.float32), np.dtype(np.float16))
 _FLOATS = (*_LABEL_FLOATS, np.dtype(np.float64))
 
 
-def count(value: object, argument: str) -> int:
-    """A whole number from 1 on."""
+def count(value: object, argument: str, least: int = 1) -> int:
+    """A whole number from 1, or what is the least, on."""
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{argument} must be an integer, got {value!r}")
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"{argument} must be an integer, got {value!r}") from None
-    if number < 1:
-        raise ValueError(f"{argument} must be at least 1, got {number}")
+    if number < least:
+        raise ValueError(f"{argument} must be at least {least}, got {number}")
     if number > sys.maxsize:
         raise ValueError(f"{argument} must be at most {sys.maxsize}, got {number}")
     return number
@@ -44,6 +44,12 @@ def real(value: object, argument: str) -> float:
         return float(value)
     except OverflowError:
         raise ValueError(f"{argument} must be a finite number, got one beyond float64") from None
+
+
+def require_callback(progress: object) -> None:
+    """Refuses a ``progress`` that cannot be called, before there is any."""
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress must be callable, got {type(progress).__name__}")
 
 
 def threads(n_threads: int | None) -> int:
@@ -122,7 +128,7 @@ def matrix(x: object, argument: str) -> Array:
 
 def has_contiguous_rows(array: Array) -> bool:
     """Whether the elements of each row of a 2-D array lie side by side."""
-    return array.shape[1] <= 1 or array.strides[1] == array.itemsize
+    return array.size == 0 or array.shape[1] == 1 or array.strides[1] == array.itemsize
 
 
 def label_matrix(x: object, argument: str) -> Array:
@@ -219,6 +225,8 @@ def result_pair(
 
 def shape_of(rows: Array, single: bool, k: int) -> tuple[int, ...]:
     """Shape of a result with k numbers per row."""
+    if k > sys.maxsize // (8 * max(1, len(rows))):
+        raise ValueError(f"k is {k}, which is more results than any memory holds")
     return (k,) if single else (len(rows), k)
 
 

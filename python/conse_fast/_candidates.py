@@ -177,8 +177,10 @@ def _labels(index: IndexLabels, labels: object, argument: str) -> Candidates | n
         return index._label_texts().find(labels, argument)
     array = _arrays.as_array(labels, argument)
     if array.ndim not in (1, 2):
-        found = f"shape {array.shape}" if array.ndim else f"{type(labels).__name__}; give a list or an array"
-        raise ValueError(f"{argument} must be (L,) or (N, L) bool, or (M,) or (N, M) label ids, got {found}")
+        expected = f"{argument} must be (L,) or (N, L) bool, or (M,) or (N, M) label ids"
+        if array.ndim == 0:
+            raise TypeError(f"{expected}, got {type(labels).__name__}; give a list or an array")
+        raise ValueError(f"{expected}, got shape {array.shape}")
     if array.dtype == np.bool_:
         if array.shape[-1] != index.n_labels:
             raise ValueError(

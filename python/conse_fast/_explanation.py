@@ -76,7 +76,7 @@ class _OfClasses(Named):
     def __getitem__(self, image: int) -> Any:
         """What belongs to one image of a batch."""
         if self.classes.ndim == 1:
-            raise IndexError(f"this {type(self).__name__} is of one image")
+            raise TypeError(f"this {type(self).__name__} is of one image")  # an IndexError would end an iteration
         of_image = {part.name: getattr(self, part.name)[operator.index(image)] for part in fields(self)[1:]}
         return type(self)(self.texts, **{name: np.asarray(values) for name, values in of_image.items()})
 

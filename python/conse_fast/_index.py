@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     TopT = Union[int, None, Sequence[Union[int, None]]]
 
+_MOST_IDS = 2**31 - 1
 _MISSING_CLASSES = ("skip", "refill", "raise")
 
 
@@ -94,6 +95,9 @@ class ConseIndex(IndexExplanations):
         given = {"class_names": class_names, "class_ids": class_ids, "label_names": label_names, "label_ids": label_ids}
         texts = {which: encode(strings, which) for which, strings in given.items()}
         owners = None if row_label is None else _arrays.ids(row_label, "row_label", (len(labels),))
+        if owners is not None and owners.size and not 0 <= owners.min() <= owners.max() < _MOST_IDS:
+            row = int(np.argmax((owners < 0) | (owners >= _MOST_IDS)))
+            raise ValueError(f"row_label[{row}] is {owners[row]}; expected a label id from 0 to {_MOST_IDS - 1}")
         counts = [len(text[1]) - 1 for which, text in texts.items() if which.startswith("label") and text]
         if label_class is not None:
             counts.append(np.size(_arrays.as_array(label_class, "label_class")))
@@ -104,8 +108,7 @@ class ConseIndex(IndexExplanations):
         if missing_classes not in _MISSING_CLASSES:
             expected = ", ".join(_MISSING_CLASSES)
             raise ValueError(f"missing_classes must be one of {expected}, got {missing_classes!r}")
-        if progress is not None and not callable(progress):
-            raise TypeError(f"progress must be callable, got {type(progress).__name__}")
+        _arrays.require_callback(progress)
         core = _core.Index.build(
             class_embeddings=classes,
             label_embeddings=labels,

@@ -41,6 +41,7 @@ from conse_fast.evaluation.settings import Settings
 from conse_fast.evaluation.single_label import SingleLabelEvaluator
 from conse_fast.metrics import Hierarchy, Ties
 from conse_fast.metrics.generalised import Average
+from conse_fast.metrics.hierarchical import require_hierarchy
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -105,9 +106,13 @@ def evaluate(
         TypeError: An argument has another type.
         ValueError: Shapes or values do not fit, or no image has a true label in any set.
     """
+    if not isinstance(index, ConseIndex):
+        raise TypeError(f"index must be a ConseIndex, got {type(index).__name__}; a file: ConseIndex.open(path)")
+    _arrays.require_callback(progress)
     rows, true = _arrays.matrix(probabilities, "probabilities"), _arrays.as_array(truth, "truth")
     if true.dtype.kind not in "iu":
-        raise TypeError(f"truth must hold integers, got {true.dtype}; index.find looks names up")
+        cure = "+1 and -1: np.where(truth, 1, -1)" if true.dtype.kind == "b" else "index.find looks names up"
+        raise TypeError(f"truth must hold integers, got {true.dtype}; {cure}")
     if true.ndim not in (1, 2) or len(true) != len(rows):
         raise ValueError(f"truth must have shape ({len(rows)},) or ({len(rows)}, {index.n_labels}), got {true.shape}")
     counted = new_evaluator(
@@ -151,5 +156,7 @@ def new_evaluator(
     if multi_label:
         settings = Settings.checked(k=(3, 5) if k is None else k, form=form or "dot", **options)
         return MultiLabelEvaluator(index, sets, settings)
+    if hierarchy is not None:
+        require_hierarchy(hierarchy)
     settings = Settings.checked(k=(1, 2, 5, 10, 20) if k is None else k, form=form or "cosine", **options)
     return SingleLabelEvaluator(index, sets, settings, hierarchy)

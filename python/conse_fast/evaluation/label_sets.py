@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from conse_fast import _candidates
+
 if TYPE_CHECKING:
     from conse_fast._candidates import Candidates
     from conse_fast._index import ConseIndex
@@ -60,7 +62,7 @@ def choose(index: ConseIndex, wanted: Mapping[str, Any] | None, plus_seen: bool)
     prepared = _Prepared(index)
     sets = []
     for name, labels in (_default(index) if wanted is None else wanted).items():
-        mask = index.candidates(labels).mask
+        mask = _candidates.prepare(index, labels, None, f"label_sets[{name!r}]").mask
         if not mask.any():
             raise ValueError(f"label_sets[{name!r}] holds no label; expected at least one")
         sets.append(_label_set(name, mask, mask, is_seen, prepared))

@@ -75,7 +75,7 @@ class Settings:
             form=one_of(form, "form", FORMS),
             confidence=confidence_level(confidence),
             seed=whole_seed(seed),
-            n_resamples=_arrays.count(n_resamples, "n_resamples") if n_resamples else 0,
+            n_resamples=_arrays.count(n_resamples, "n_resamples", least=0),
             **rest,
         )
 

@@ -116,6 +116,15 @@ class Hierarchy:
         return np.unique(np.repeat(source, degree) * self.n_nodes + neighbours)
 
 
+def require_hierarchy(hierarchy: object) -> None:
+    """Refuses what is no `Hierarchy`, such as the pairs of which one is made."""
+    if not isinstance(hierarchy, Hierarchy):
+        kind = type(hierarchy).__name__
+        raise TypeError(
+            f"hierarchy must be a metrics.Hierarchy, got {kind}; make one of (parent, child) pairs and labels"
+        )
+
+
 def _two(pair: tuple[Hashable, Hashable]) -> tuple[Hashable, Hashable]:
     if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
         raise TypeError(f"is_a must hold (parent, child) pairs, got {pair!r}; split each line of a file")
@@ -141,6 +150,7 @@ class HierarchicalPrecisionAtK:
         """Nothing counted yet; the arguments are those of `hierarchical_precision_at_k`."""
         self.k = cutoffs(k)
         self.n_images = 0
+        require_hierarchy(hierarchy)
         self._hierarchy = hierarchy
         self._levels = np.unique(self.k)  # a label's level: for the how manieth k it begins to be correct
         self._is_candidate = _candidates(candidates, hierarchy.n_labels)

@@ -57,7 +57,15 @@ class LabelEmbeddings:
         return len(self.levels)
 
     def __getitem__(self, labels: slice) -> LabelEmbeddings:
-        """The embeddings of some of the labels, with ids from 0 on."""
+        """The embeddings of some of the labels, with ids from 0 on.
+
+        Raises:
+            TypeError: No slice.
+        """
+        if not isinstance(labels, slice):
+            raise TypeError(
+                f"label embeddings are cut with a slice, got {type(labels).__name__}; see vectors, row_label"
+            )
         levels, coverage = self.levels[labels], self.coverage[labels]
         if self.row_label is None:
             return LabelEmbeddings(self.vectors[labels], None, levels, coverage)
@@ -124,6 +132,8 @@ def embed_labels(
     if ids is not None and len(ids) != len(names):
         raise ValueError(f"ids has {len(ids):,} entries; expected {len(names):,}, one per name")
     rules = NameRules() if rules is None else rules
+    if not isinstance(rules, NameRules):
+        raise TypeError(f"rules must be NameRules, got {type(rules).__name__}")
     vectors = _word_vectors(word_vectors, lambda: rules.lookups(names), progress)
     found = _Synonyms(names, Lookup(vectors, rules))
     return _with_ancestors(found, names, names if ids is None else ids, hierarchy, per_synonym)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,9 +52,15 @@ class Ancestors:
     """The ways up from labels."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        if isinstance(pairs, (str, bytes, os.PathLike)):
+            raise TypeError(
+                f"hierarchy must hold (parent, child) pairs, got {pairs!r}; a file: read_hierarchy({pairs!r})"
+            )
         self._parents: dict[str, set[str]] = defaultdict(set)
-        for parent, child in pairs:
-            self._parents[child].add(parent)
+        for pair in pairs:
+            if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+                raise TypeError(f"hierarchy must hold (parent, child) pairs, got {pair!r}")
+            self._parents[pair[1]].add(pair[0])
 
     def nearest(self, label_id: str, known: Mapping[str, int]) -> tuple[list[int], int]:
         """Known labels on the nearest level above a label that holds any, and that level; nothing and -1 without any.

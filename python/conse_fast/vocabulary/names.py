@@ -44,6 +44,10 @@ class NameRules:
     some_words: bool = True
 
     def __post_init__(self) -> None:
+        if not isinstance(self.separator, (str, type(None))):
+            raise TypeError(f"separator must be a str or None, got {self.separator!r}")
+        if not isinstance(self.spaces, str):
+            raise TypeError(f"spaces must be a str, got {self.spaces!r}")
         for value, choices, field in ((self.case, CASES, "case"), (self.hyphens, HYPHENS, "hyphens")):
             if value not in choices:
                 raise ValueError(f"{field} must be one of {', '.join(choices)}, got {value!r}")

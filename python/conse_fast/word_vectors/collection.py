@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -71,7 +71,8 @@ class WordVectors:
             ValueError: Vectors of different lengths, or not finite.
         """
         known = getattr(keyed_vectors, "key_to_index", keyed_vectors)
-        if not (hasattr(known, "__contains__") and hasattr(keyed_vectors, "__getitem__")):
+        is_list = isinstance(keyed_vectors, (Sequence, np.ndarray))
+        if is_list or not (hasattr(known, "__contains__") and hasattr(keyed_vectors, "__getitem__")):
             raise TypeError(f"keyed_vectors must have 'in' and [word], got {type(keyed_vectors).__name__}")
         if words is None:
             if not hasattr(known, "keys"):
