@@ -139,9 +139,10 @@ py::object rank_plain(PyObject* owner, PyObject* const* arguments) {
     const auto n_terms = plain_count(arguments[2]);
     const auto call = n_terms ? plain_call(arguments[0], arguments[1], arguments[3], arguments[4]) : std::nullopt;
     if (!call) return py::none();
+    const Execution how = execution(call->n_threads);
     std::optional<ReleaseGil> nogil;
     if (call->rows.rows > 1 || index.n_labels() > kFewLabels) nogil.emplace();
-    index.rank(call->rows, *n_terms, call->ranking, call->how);
+    index.rank(call->rows, *n_terms, call->ranking, how);
     nogil.reset();
     return plain_ranking(*call);
 }

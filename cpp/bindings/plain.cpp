@@ -16,14 +16,13 @@ bool is_array(const py::handle& x) {
     return Py_TYPE(x.ptr()) == py::detail::npy_api::get().PyArray_Type_;
 }
 
-// The array if it is plain, with the number of its type in NumPy.
-std::optional<std::pair<py::array, int>> plain_array(const py::handle& x) {
-    if (!is_array(x)) return std::nullopt;
-    auto array = py::reinterpret_borrow<py::array>(x);
+// The number that NumPy has for the type of a plain array, or -1.
+int plain_type(const py::handle& x) {
+    if (!is_array(x)) return -1;
+    const auto array = py::reinterpret_borrow<py::array>(x);
     const py::dtype dtype = array.dtype();
     const bool native = dtype.byteorder() == '=' || dtype.byteorder() == '|';
-    if (!native || (array.flags() & kPlain) != kPlain) return std::nullopt;
-    return std::make_pair(std::move(array), dtype.num());
+    return native && (array.flags() & kPlain) == kPlain ? dtype.num() : -1;
 }
 
 // By NumPy's own call: the constructors of py::array take twice as long.
@@ -50,27 +49,28 @@ std::optional<std::pair<py::array, py::array>> plain_results(const py::array& ro
         return std::make_pair(new_array(kNumFloat32, ndim, shape.data()), new_array(kNumInt64, ndim, shape.data()));
     }
     if (!PyTuple_Check(out.ptr()) || PyTuple_GET_SIZE(out.ptr()) != 2) return std::nullopt;
-    const auto first = plain_array(PyTuple_GET_ITEM(out.ptr(), 0)),
-               second = plain_array(PyTuple_GET_ITEM(out.ptr(), 1));
-    if (!first || !second || first->second != kNumFloat32 || second->second != kNumInt64) return std::nullopt;
-    for (const py::array& array : {first->first, second->first}) {
+    const py::handle scores = PyTuple_GET_ITEM(out.ptr(), 0), indices = PyTuple_GET_ITEM(out.ptr(), 1);
+    if (plain_type(scores) != kNumFloat32 || plain_type(indices) != kNumInt64) return std::nullopt;
+    auto results =
+        std::make_pair(py::reinterpret_borrow<py::array>(scores), py::reinterpret_borrow<py::array>(indices));
+    for (const py::array* result : {&results.first, &results.second}) {
+        const py::array& array = *result;
         const bool same_shape = array.ndim() == rows.ndim() && array.shape(array.ndim() - 1) == shape.back() &&
                                 (array.ndim() == 1 || array.shape(0) == shape.front());
         if (!same_shape || !array.writeable() || overlap(array, rows)) return std::nullopt;
         if (labels && overlap(array, py::reinterpret_borrow<py::array>(labels))) return std::nullopt;
     }
-    if (overlap(first->first, second->first)) return std::nullopt;
-    return std::make_pair(first->first, second->first);
+    if (overlap(results.first, results.second)) return std::nullopt;
+    return results;
 }
 
 }  // namespace
 
 std::optional<MatrixView> plain_rows(const py::handle& x) {
-    const auto plain = plain_array(x);
-    if (!plain) return std::nullopt;
-    const auto& [array, number] = *plain;
-    if (array.ndim() != 1 && array.ndim() != 2) return std::nullopt;
+    const int number = plain_type(x);
     if (number != kNumFloat32 && number != kNumFloat64 && number != kNumFloat16) return std::nullopt;
+    const auto array = py::reinterpret_borrow<py::array>(x);
+    if (array.ndim() != 1 && array.ndim() != 2) return std::nullopt;
     const DType dtype = number == kNumFloat32 ? DType::f32 : number == kNumFloat64 ? DType::f64 : DType::f16;
     const py::ssize_t columns = array.shape(array.ndim() - 1), rows = array.ndim() == 2 ? array.shape(0) : 1;
     return MatrixView{array.data(),
@@ -101,7 +101,7 @@ std::optional<PlainCall> plain_call(const py::handle& x, const py::handle& k, co
     const RankingView ranking{static_cast<float*>(const_cast<void*>(scores.data())),
                               static_cast<std::int64_t*>(const_cast<void*>(indices.data())), *n_best};
     return PlainCall{*rows, std::move(scores), std::move(indices), ranking,
-                     execution(static_cast<int>(std::min<std::size_t>(*most_threads, 1024)))};
+                     static_cast<int>(std::min<std::size_t>(*most_threads, 1024))};
 }
 
 // As tuple.__new__ does, which takes 0.15 us of a single row's 2.5 by way of another tuple.

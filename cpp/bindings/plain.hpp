@@ -19,7 +19,7 @@ struct PlainCall {
     MatrixView rows;
     py::array scores, indices;  // (k,) or (N, k)
     RankingView ranking;        // of these
-    Execution how;
+    int n_threads;
 };
 
 /// New arrays for results when `out` is None; else its two when they fit and overlap neither rows nor labels, which may

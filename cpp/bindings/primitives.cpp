@@ -49,9 +49,10 @@ py::object cosine_rank_plain(PyObject*, PyObject* const* arguments) {
     if (!label_matrix || py::reinterpret_borrow<py::array>(labels).ndim() != 2) return py::none();
     const auto call = plain_call(arguments[0], arguments[2], arguments[3], arguments[4], labels);
     if (!call || label_matrix->dtype == DType::f64) return py::none();
+    const Execution how = execution(call->n_threads);
     {
         const ReleaseGil nogil;
-        cosine_rank(call->rows, *label_matrix, {}, call->ranking, call->how);
+        cosine_rank(call->rows, *label_matrix, {}, call->ranking, how);
     }
     return plain_ranking(*call);
 }
