@@ -89,6 +89,25 @@ def test_build_without_the_safetensors_package(here, monkeypatch):
     assert_fails(result, 1, "index.safetensors", "pip install safetensors")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["classes.npy", "wide.npy"], "wide.npy: label_embeddings has 9 columns; expected 8"),
+        (["classes.npy", "integers.npy"], "integers.npy: label_embeddings must be float16"),
+        (["nan.npy", "labels.npy"], "nan.npy: class_embeddings[3] holds NaN at column 1"),
+        (["classes.npy", "labels.npy", "--row-label", "wide.npy"], "wide.npy: row_label must hold integers"),
+    ],
+)
+def test_errors_of_the_core_name_the_file(here, arguments, fragment):
+    classes, labels = make_embeddings()
+    np.save("wide.npy", np.ones((len(labels), 9)))
+    np.save("integers.npy", np.ones(labels.shape, int))
+    classes = classes.copy()
+    classes[3, 1] = np.nan
+    np.save("nan.npy", classes)
+    assert_fails(run("build", *arguments, "-o", "x.safetensors"), 1, fragment)
+
+
 def test_build_that_is_interrupted_leaves_no_file(here, monkeypatch):
     rng = np.random.default_rng(6)
     np.save("many_classes.npy", rng.standard_normal((200, 32)))

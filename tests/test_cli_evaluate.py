@@ -74,6 +74,7 @@ def files(tmp_path_factory):
     (folder / "unknown.txt").write_text(lines([*ids[:9], "n999"]))
     (folder / "is_a.txt").write_text(lines(f"{ids[i // 3]} {ids[i]}" for i in range(1, N_LABELS)))
     (folder / "is_a_wrong.txt").write_text("cat dog\n")
+    (folder / "is_a_three.txt").write_text("cat dog bird\n")
     return folder
 
 
@@ -258,7 +259,7 @@ ERRORS = {
     "short line": ([*EVALUATE, "short.tsv", "--truth-column", "label"], 1, ["short.tsv: line 7 has 2 columns"]),
     "column of an array": ([*EVALUATE, "truth.npy", "--truth-column", "x"], 1, ["truth.npy is an array"]),
     "strange": ([*EVALUATE, "strange.txt"], 1, ["strange.txt: no label of the index is called 'x"]),
-    "ambiguous": ([*EVALUATE, "ambiguous.txt"], 1, ["ambiguous.txt: line 2: 2 labels have the name"]),
+    "ambiguous": ([*EVALUATE, "ambiguous.txt"], 1, ["ambiguous.txt: line 2: 2 labels have the name", "(numbers: in an .npy)"]),
     "nameless": (
         ["evaluate", "nameless.safetensors", "probabilities.npy", "truth.txt"],
         1,
@@ -279,6 +280,11 @@ ERRORS = {
         1,
         ["is_a_wrong.txt: is_a must"],
     ),
+    "hierarchy of three": (
+        [*EVALUATE, "truth.npy", "--hierarchy", "is_a_three.txt"],
+        1,
+        ["error: is_a_three.txt: line 1 is 'cat dog bird'"],
+    ),
     "NaN": (["evaluate", "index.safetensors", "nan.npy", "truth.npy"], 1, ["nan.npy: row 31"]),
     "logits": (
         ["evaluate", "index.safetensors", "logits.npy", "truth.npy"],
@@ -291,6 +297,7 @@ ERRORS = {
         1,
         ["the index has no label set 'odd' (it holds even, first)", "NAME=FILE"],
     ),
+    "set of no name": ([*EVALUATE, "truth.npy", "--label-set", "=even.txt"], 2, ["SET or NAME=FILE, got '=even.txt'"]),
     "set twice": ([*EVALUATE, "truth.npy", *["--label-set", "even"] * 2], 2, ["--label-set 'even' is given twice"]),
     "unknown label": ([*EVALUATE, "truth.npy", "--label-set", "a=unknown.txt"], 1, ["'n999'", "--skip-unknown"]),
     "k": ([*EVALUATE, "truth.npy", "--k", "1,0"], 2, ["--k", "numbers from 1 on with commas between, got '1,0'"]),

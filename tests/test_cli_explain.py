@@ -232,6 +232,7 @@ def test_names_are_shown_as_they_are(here):
         (EXPLAIN, 2, ["nothing to explain: give PROBABILITIES, --label or --reachability"]),
         ([*EXPLAIN, "--label", 1, "--row", 0], 2, ["--row goes with PROBABILITIES"]),
         ([*EXPLAIN, "--label", 1, "--versus", 0], 2, ["--versus goes with PROBABILITIES"]),
+        ([*EXPLAIN, "--label", 1, "--top-t", 10], 2, ["--top-t goes with PROBABILITIES"]),
         ([*EXPLAIN, "--label", 1, "--logits"], 2, ["--logits goes with PROBABILITIES"]),
         ([*EXPLAIN, "--reachability", "--label", 1], 2, ["--reachability is about all labels"]),
         ([*IMAGES, "--reachability"], 2, ["--reachability is about all labels"]),

@@ -304,7 +304,7 @@ def test_a_binary_header_that_lies(write):
     with pytest.raises(ValueError, match=r"goes on at byte \d+, after the 5 words that line 1 promises"):
         cf.read_word_vectors(write(b"5 3\n" + body))
     assert len(cf.read_word_vectors(write(b"5 3\n" + body), on_bad_line="skip")) == 5
-    with pytest.raises(ValueError, match=r"holds \d+ bytes; 7,000 words of 3 numbers, which line 1 promises, need at"):
+    with pytest.raises(ValueError, match=r": \d+ bytes; 7,000 words of 3 numbers, which line 1 promises, need at"):
         cf.read_word_vectors(write(b"7000 3\n" + body))
     with pytest.raises(ValueError, match=r"(is no word|goes on at|ends at)"):
         cf.read_word_vectors(write(b"6 2\n" + body))
@@ -370,7 +370,7 @@ def test_broken_arrays(tmp_path):
         write_arrays(tmp_path, words, array)
         return cf.read_word_vectors(tmp_path / "vectors.npy", **options)
 
-    with pytest.raises(ValueError, match="has 6 rows and its word list 5 words; expected one a row"):
+    with pytest.raises(ValueError, match="6 rows, but 5 words in the word list; expected one a row"):
         read(VECTORS, WORDS[:5])
     with pytest.raises(ValueError, match=r"has shape \(6,\); expected \(words, dimensions\)"):
         read(VECTORS[:, 0])
@@ -392,7 +392,7 @@ def test_broken_arrays(tmp_path):
         ({"words.offsets": np.array([0, 2, 1])}, "must ascend"),
         ({"words.offsets": np.array([0, 1, 99])}, "must ascend, from 0 to at most 2"),
         ({"words.offsets": np.array([0.0, 1, 2])}, "must hold integers"),
-        ({"words.offsets": np.array([0, 1])}, "has 2 rows and its word list 1 words"),
+        ({"words.offsets": np.array([0, 1])}, "2 rows, but 1 words in the word list"),
     ],
 )
 def test_broken_words_in_tensors(tmp_path, stored, problem):

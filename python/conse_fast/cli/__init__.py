@@ -35,7 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             signal.signal(number, _stop)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # names and paths that a terminal cannot show are no failure
-    from conse_fast.cli.program import program
+    try:
+        from conse_fast.cli.program import program
+    except KeyboardInterrupt:  # while it is loaded, nobody else is there to say so
+        print("conse-fast: interrupted", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
 
     program.main(args=arguments, prog_name="conse-fast")
 

@@ -12,7 +12,7 @@ import numpy as np
 from conse_fast import ConseIndex, WordVectors
 from conse_fast._array_files import split_source
 from conse_fast._label_texts import LabelTexts
-from conse_fast.cli.errors import CliError
+from conse_fast.cli.errors import CliError, naming
 from conse_fast.cli.label_lists import label_set_files, read_label_sets, skip_unknown_option
 from conse_fast.cli.options import n_threads_option
 from conse_fast.cli.outputs import check_outputs, is_special
@@ -117,7 +117,13 @@ def build(
     of_classes, of_labels, vectors = embed_names(of_classes, of_labels, vocabulary, per_synonym)
     texts = LabelTexts(of_labels.names.ids, of_labels.names.names)
     sets = read_label_sets(label_sets, texts, skip_unknown=skip_unknown)
-    with ProgressBar("building") as progress:
+    files = {
+        "class_embeddings": classes,
+        "label_embeddings": labels,
+        "row_label": row_label,
+        "label_class": label_class,
+    }
+    with ProgressBar("building") as progress, naming(files):
         index = ConseIndex.build(
             of_classes.complete(),
             of_labels.complete(),

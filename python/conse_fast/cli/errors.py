@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import click
@@ -39,6 +39,18 @@ def describe(error: BaseException) -> str:
     if isinstance(error, (CliError, ValueError, TypeError, ImportError)):
         return str(error)
     return f"unexpected {type(error).__name__}: {error}; CONSE_FAST_DEBUG=1 shows where it happened"
+
+
+@contextmanager
+def naming(files: Mapping[str, str | None]) -> Iterator[None]:
+    """Says which file an error is about that begins with the name of an argument."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        for argument, path in files.items():
+            if path is not None and str(error).startswith(argument):
+                raise CliError(f"{path}: {error}") from error
+        raise
 
 
 def run_and_exit(command: Callable[[], object]) -> NoReturn:

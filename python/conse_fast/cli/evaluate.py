@@ -200,6 +200,8 @@ def _read_sets(given: Sequence[str], index: ConseIndex, skip_unknown: bool) -> d
     sets: dict[str, Any] = {}
     for each in given:
         name, equals, path = each.partition("=")
+        if equals and not (name and path):
+            refuse_usage(f"--label-set must be SET or NAME=FILE, got {each!r}")
         if name in sets:
             refuse_usage(f"--label-set {name!r} is given twice")
         if equals:
@@ -216,7 +218,8 @@ def _read_hierarchy(path: str, index: ConseIndex) -> Hierarchy:
     labels = index.label_ids or index.label_names
     if labels is None:
         raise CliError(f"{path} names labels, but the index has no label ids or names")
+    pairs = read_hierarchy(path)
     try:
-        return Hierarchy(read_hierarchy(path), list(labels))
+        return Hierarchy(pairs, list(labels))
     except ValueError as error:
         raise CliError(f"{path}: {error}") from error

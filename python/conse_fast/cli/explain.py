@@ -14,6 +14,7 @@ from conse_fast._arrays import Array
 from conse_fast.cli.errors import CliError
 from conse_fast.cli.inputs import RowsFile
 from conse_fast.cli.options import (
+    is_given,
     logits_option,
     n_threads_option,
     refuse_usage,
@@ -82,7 +83,7 @@ def explain(
     """
     heat = temperature_of(logits, temperature)
     if probabilities is None:
-        _refuse_those_of_images(row, versus, logits, reachability or bool(labels))
+        _refuse_those_of_images(row, versus, logits, is_given("top_t"), reachability or bool(labels))
     if reachability and (probabilities is not None or labels):
         refuse_usage("--reachability is about all labels: give neither PROBABILITIES nor --label")
     if probabilities is not None and labels and k is not None:
@@ -128,8 +129,9 @@ class ExplainedImage:
     differences: list[Difference]
 
 
-def _refuse_those_of_images(row: int | None, versus: str | None, logits: bool, enough: bool) -> None:
-    for option, given in (("--row", row is not None), ("--versus", versus is not None), ("--logits", logits)):
+def _refuse_those_of_images(row: int | None, versus: str | None, logits: bool, top_t: bool, enough: bool) -> None:
+    those = {"--row": row is not None, "--versus": versus is not None, "--logits": logits, "--top-t": top_t}
+    for option, given in those.items():
         if given:
             refuse_usage(f"{option} goes with PROBABILITIES")
     if not enough:

@@ -46,7 +46,7 @@ def read_labels(path: str, texts: LabelTexts, *, skip_unknown: bool) -> npt.NDAr
     try:
         return texts.find([line for line in lines.values() if line in texts], path)
     except ValueError as error:
-        raise CliError(str(error)) from error
+        raise CliError(f"{error} (numbers: in an .npy)") from error
 
 
 def read_label_sets(

@@ -6,6 +6,7 @@ import math
 from typing import NoReturn
 
 import click
+from click.core import ParameterSource
 
 
 def _count_or_all(ctx: click.Context, parameter: click.Parameter, value: str) -> int | None:
@@ -51,6 +52,11 @@ temperature_option = click.option(
 def refuse_usage(message: str) -> NoReturn:
     """Ends the command: its arguments do not go together."""
     raise click.UsageError(message, click.get_current_context())
+
+
+def is_given(option: str) -> bool:
+    """Whether the command line holds the option with this parameter name."""
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def temperature_of(logits: bool, temperature: float | None) -> float | None:

@@ -97,7 +97,7 @@ def _ids_of(path: str, texts: Sequence[str], first_line: int, index: ConseIndex)
             try:
                 ids[i] = known.find(text, f"{path}: line {first_line + i}")[0]
             except ValueError as error:
-                raise CliError(str(error)) from error
+                raise CliError(f"{error} (numbers: in an .npy)") from error
     if len(ids) and (ids < 0).all():
         raise CliError(f"{path}: no label of the index is called {texts[0]!r}, or as any other line says")
     return ids

@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import click
-from click.core import ParameterSource
 
 from conse_fast import Coverage, LabelEmbeddings, NameRules, WordVectors, embed_labels, read_hierarchy
 from conse_fast._array_files import split_source
 from conse_fast.cli.errors import CliError
 from conse_fast.cli.inputs import NameList, join_names, read_names
+from conse_fast.cli.options import is_given
 from conse_fast.cli.outputs import whole_file
 from conse_fast.cli.terminal import ProgressBar
 from conse_fast.vocabulary.names import CASES, HYPHENS
@@ -131,8 +131,8 @@ class Vocabulary:
             click.UsageError: One was given, and no ``--vectors``.
         """
         for option in ctx.command.params:
-            given = option.name is not None and ctx.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
-            if given and option.name in (*asdict(self), "per_synonym", "report") and self.vectors is None:
+            of_vectors = option.name in (*asdict(self), "per_synonym", "report")
+            if of_vectors and is_given(option.name) and self.vectors is None:
                 raise click.UsageError(f"{option.opts[0]} goes with --vectors", ctx)
 
     @cached_property

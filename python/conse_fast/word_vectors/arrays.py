@@ -71,7 +71,7 @@ class _Rows:
         if dtype.kind != "f":
             raise collector.broken(f"holds {dtype}; expected floats: save array.astype(np.float32)")
         if len(words) != shape[0]:
-            raise collector.broken(f"has {shape[0]:,} rows and its word list {len(words):,} words; expected one a row")
+            raise collector.broken(f"{shape[0]:,} rows, but {len(words):,} words in the word list; expected one a row")
         self._shape = shape
         self._row_bytes = shape[1] * dtype.itemsize
         self._words = words

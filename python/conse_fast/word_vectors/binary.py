@@ -30,7 +30,7 @@ def read_binary(stream: Stream, collector: Collector) -> WordVectors:
     n_bytes = 4 * header.dimension
     if stream.size is not None and stream.size < len(line) + header.n_words * (n_bytes + 1):
         raise collector.broken(
-            f"holds {stream.size:,} bytes; {header.n_words:,} words of {header.dimension:,} numbers, which line 1 "
+            f"{stream.size:,} bytes; {header.n_words:,} words of {header.dimension:,} numbers, which line 1 "
             f"promises, need at least {len(line) + header.n_words * (n_bytes + 1):,}; {_CURE}"
         )
     window = _Window(stream, len(line))
