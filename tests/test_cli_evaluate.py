@@ -259,7 +259,11 @@ ERRORS = {
     "short line": ([*EVALUATE, "short.tsv", "--truth-column", "label"], 1, ["short.tsv: line 7 has 2 columns"]),
     "column of an array": ([*EVALUATE, "truth.npy", "--truth-column", "x"], 1, ["truth.npy is an array"]),
     "strange": ([*EVALUATE, "strange.txt"], 1, ["strange.txt: no label of the index is called 'x"]),
-    "ambiguous": ([*EVALUATE, "ambiguous.txt"], 1, ["ambiguous.txt: line 2: 2 labels have the name", "(numbers: in an .npy)"]),
+    "ambiguous": (
+        [*EVALUATE, "ambiguous.txt"],
+        1,
+        ["ambiguous.txt: line 2: 2 labels have the name", "(numbers: in an .npy)"],
+    ),
     "nameless": (
         ["evaluate", "nameless.safetensors", "probabilities.npy", "truth.txt"],
         1,
