@@ -212,8 +212,9 @@ def test_no_known_word_at_all():
 
 
 def test_names_are_the_ids_where_there_are_none():
-    embeddings = cf.embed_labels(["polar fox", "cat"], WORD_VECTORS, hierarchy=[("cat", "polar fox")])
-    assert embeddings.vectors[0].tolist() == [0, 4]
+    for pairs in ([("cat", "polar fox")], [["cat", "polar fox"]], np.array([["cat", "polar fox"]])):
+        embeddings = cf.embed_labels(["polar fox", "cat"], WORD_VECTORS, hierarchy=pairs)
+        assert embeddings.vectors[0].tolist() == [0, 4]
 
 
 def test_of_repeated_ids_the_first_one_with_a_vector_lends():

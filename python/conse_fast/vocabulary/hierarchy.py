@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,9 +58,11 @@ class Ancestors:
             )
         self._parents: dict[str, set[str]] = defaultdict(set)
         for pair in pairs:
-            if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
-                raise TypeError(f"hierarchy must hold (parent, child) pairs, got {pair!r}")
-            self._parents[pair[1]].add(pair[0])
+            try:
+                parent, child = () if isinstance(pair, str) else pair
+            except (TypeError, ValueError):
+                raise TypeError(f"hierarchy must hold (parent, child) pairs, got {pair!r}") from None
+            self._parents[child].add(parent)
 
     def nearest(self, label_id: str, known: Mapping[str, int]) -> tuple[list[int], int]:
         """Known labels on the nearest level above a label that holds any, and that level; nothing and -1 without any.
