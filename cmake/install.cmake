@@ -1,5 +1,4 @@
 # `cmake --install`: the static library, its headers, and a package for find_package(conse_fast).
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/conse_fast)
 

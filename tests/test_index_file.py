@@ -40,6 +40,28 @@ def whole(request, problem, tmp_path_factory):
     return path.read_bytes()
 
 
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory):
+    """The bytes of an index with what the small one lacks: twins, nearest blocks, products of classes, a second level,
+    label sets, classes that give their places away."""
+    one = random_problem(3, n=4, n_classes=N_CLASSES, n_labels=900, dimension=160)
+    labels = np.concatenate([one.label_embeddings, one.label_embeddings[::3]])
+    classes = one.class_embeddings.copy()
+    classes[5] = 0
+    path = tmp_path_factory.mktemp("rich") / "rich.safetensors"
+    sets = {"a third": np.arange(0, 1200, 3), "few": [1, 5]}
+    cf.ConseIndex.build(
+        classes,
+        labels,
+        label_class=[*range(N_CLASSES), *[-1] * (len(labels) - N_CLASSES)],
+        label_names=[f"label {i}" for i in range(len(labels))],
+        label_sets=sets,
+        missing_classes="refill",
+        path=path,
+    )
+    return path.read_bytes()
+
+
 def content_of(index, path):
     """Returns the bytes of the file that the index is saved to."""
     index.save(path)
@@ -101,9 +123,12 @@ def open_bytes(tmp_path):
 
 @pytest.fixture
 def survives(open_bytes, problem):
-    """Whatever the damage: an error that names the file, or an index that ranks its own labels."""
+    """Whatever the damage: an error that names the file, or an index that ranks its own labels.
 
-    def survives(content):
+    `verify` finds it, unless it may make an index that is as good.
+    """
+
+    def survives(content, harmless=False):
         try:
             index = open_bytes(content)
         except ValueError as error:
@@ -111,6 +136,8 @@ def survives(open_bytes, problem):
                 raise
             return
         use(index, problem)
+        if harmless:
+            return
         with refused():
             index.verify()
 
@@ -119,9 +146,15 @@ def survives(open_bytes, problem):
 
 def use(index, problem):
     """Calls what reads the contents; only a ValueError may come out of it."""
+    rows = problem.probabilities
+    some = [0, index.n_labels // 2, index.n_labels - 1]
     for call in (
-        lambda: index.rank(problem.probabilities, 50),
-        lambda: index.rank(problem.probabilities, 3, None),
+        lambda: index.rank(rows, 50),
+        lambda: index.rank(rows, 3, None),
+        lambda: index.rank(rows[0], 10),
+        lambda: index.rank(rows, 10, seen_penalty=0.1, exclude=some),
+        lambda: index.rank(rows, 10, candidates=some),
+        lambda: index.rank(rows, 10, candidates=np.arange(index.n_labels) % 2 == 0),
         lambda: index.rank_pairs([0, 1], np.ones(2)),
     ):
         try:
@@ -130,8 +163,18 @@ def use(index, problem):
             continue
         assert indices.min() >= -1
         assert indices.max() < index.n_labels
+    for call in (
+        lambda: index.explain(rows, some),
+        lambda: index.score_of(rows, [[0, some[-1]]]),
+        lambda: index.nearest_classes(some),
+        lambda: [list(labels) for labels in index.label_sets.values()],
+    ):
+        try:
+            call()
+        except ValueError:
+            continue
     for names in (index.class_names, index.label_names, index.class_ids, index.label_ids):
-        for position in range(len(names or ())):
+        for position in range(0, len(names or ()), max(1, len(names or ()) // 50)):
             try:
                 names[position]
             except ValueError:
@@ -267,6 +310,14 @@ def test_every_flipped_header_byte(survives, whole, flip):
     text_end = whole.rindex(b"}", 0, header_of(whole)[1]) + 1
     for place in [*range(text_end + 3), header_of(whole)[1] - 1]:
         damaged = bytearray(whole)
+        damaged[place] ^= flip
+        survives(bytes(damaged))
+
+
+@pytest.mark.parametrize("flip", [0x01, 0x10])
+def test_flipped_header_bytes_of_a_rich_file(survives, rich, flip):
+    for place in range(0, rich.rindex(b"}", 0, header_of(rich)[1]), 17):
+        damaged = bytearray(rich)
         damaged[place] ^= flip
         survives(bytes(damaged))
 
@@ -458,6 +509,33 @@ def test_wild_ids_do_no_harm_and_fail_verify(survives, whole, name, value):
     one.ravel()[1] = value
     survives(with_tensor(whole, name, one))
     survives(with_tensor(whole, name, np.full_like(ids, value)))
+
+
+RICH_TENSORS = {
+    np.int16: ("maxima.2", "nearest_maxima"),
+    np.uint16: ("twin_lanes",),
+    np.int32: ("next_twin", "nearest_blocks", "row_label", "label_class", "label_sets"),
+    np.int64: ("label_sets.offsets", "label_set_names.offsets"),
+    np.float32: ("class_products", "table"),
+}
+
+
+@pytest.mark.parametrize(("dtype", "name"), [(dtype, name) for dtype, names in RICH_TENSORS.items() for name in names])
+def test_wild_numbers_in_a_rich_file_do_no_harm(survives, rich, dtype, name):
+    numbers, _ = tensor_of(rich, name)
+    # Padding, bounds that are too high, labels that belong to no class, a set with other members.
+    harmless = name in ("maxima.2", "table", "label_class", "label_sets")
+    if dtype == np.float32:
+        wild = [np.nan, np.inf, -np.inf]
+    else:
+        wild = [np.iinfo(dtype).min, -1, 76, 1200, np.iinfo(dtype).max]
+    for value in np.array(wild).astype(dtype):
+        for place in (0, 1, numbers.size // 2, numbers.size - 1):
+            one = numbers.copy()
+            one.ravel()[place] = value
+            if (one != numbers).any():
+                survives(with_tensor(rich, name, one), harmless)
+        survives(with_tensor(rich, name, np.full_like(numbers, value)), harmless)
 
 
 @pytest.mark.parametrize("value", [-(2**63), -1, 10**6, 2**63 - 1])

@@ -14,6 +14,8 @@ namespace conse::bindings {
 
 namespace py = pybind11;
 
+using ReleaseGil = py::gil_scoped_release;
+
 /// A 2-D array of float16, float32 or float64 in native byte order; TypeError otherwise. The Python face has
 /// checked and worded this before; it is repeated here so that no call can make the core read wild memory.
 MatrixView matrix_view(const py::array& x, const char* argument);

@@ -1,10 +1,10 @@
 // Index.explain and its kin.
+#include <algorithm>
+
 #include "bindings/arrays.hpp"
 
 namespace conse::bindings {
 namespace {
-
-using ReleaseGil = py::gil_scoped_release;
 
 // One of the results, which are (classes (N, T), shares (N, T), scores (N, M), similarities (N, M, T), contributions
 // (N, M, T)), to be filled.

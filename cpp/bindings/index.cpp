@@ -1,14 +1,11 @@
 #include "bindings/arrays.hpp"
 #include "bindings/plain.hpp"
 
-#include <algorithm>
 #include <tuple>
 #include <variant>
 
 namespace conse::bindings {
 namespace {
-
-using ReleaseGil = py::gil_scoped_release;
 
 // (UTF-8 bytes, int64 offsets), or None.
 using TextArrays = std::optional<std::pair<py::bytes, py::array>>;
@@ -238,7 +235,6 @@ const TextView texts_of(const Index& index, const std::string& which) {
 
 py::str text(const Index& index, const std::string& which, std::size_t i) {
     const TextView texts = texts_of(index, which);
-    if (i >= texts.count) throw py::index_error(which + ": no entry " + std::to_string(i));
     return decoded(text_at(texts, i));
 }
 
@@ -287,7 +283,6 @@ void bind_index(py::module_& module) {
         .def("text", &text)
         .def("label_set",
              [](const Index& index, std::size_t place) {
-                 if (place >= index.label_set_names().count) throw py::index_error("label_set: no such set");
                  const LabelIds labels = index.label_set(place);
                  return py::array_t<std::int32_t>(static_cast<py::ssize_t>(labels.count), labels.ids);
              })

@@ -7,7 +7,7 @@ namespace {
 
 Limits measure(std::size_t megabytes, int n_threads) {
     const Execution how = execution(n_threads);
-    const py::gil_scoped_release nogil;
+    const ReleaseGil nogil;
     return measure_limits(megabytes, how);
 }
 

@@ -4,8 +4,6 @@
 namespace conse::bindings {
 namespace {
 
-using ReleaseGil = py::gil_scoped_release;
-
 void bind_top_k(const py::array& x, std::size_t k, const py::array& values, const py::array& indices, int n_threads) {
     const MatrixView view = matrix_view(x, "x");
     const MatrixView out = matrix_view(values, "values");

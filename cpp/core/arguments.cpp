@@ -9,7 +9,7 @@ void require_at_least_one(const char* argument, std::size_t value) {
 }
 
 void require_memory(const char* argument, const void* data, std::size_t count) {
-    if (data == nullptr && count > 0) invalid_argument(argument, " is null; expected ", count, " elements");
+    if (data == nullptr && count > 0) invalid_argument(argument, " is null; expected memory that holds its elements");
 }
 
 void require_dimension(const char* argument, const MatrixView& x, std::size_t dimension) {
@@ -26,6 +26,11 @@ void require_class_columns(const char* argument, const MatrixView& x, std::size_
             ? ""
             : concat("; one column too many is often a background class: drop it, as in ", argument, "[:, 1:]");
     invalid_argument(argument, " has ", x.columns, " columns; expected ", n_classes, ", one per class", cure);
+}
+
+void require_classes(const char* argument, const MatrixView& x) {
+    if (x.rows < 1) invalid_argument(argument, " has no rows; expected one per class");
+    require_id_range(argument, x.rows);
 }
 
 void require_id_range(const char* argument, std::size_t count) {

@@ -22,6 +22,9 @@ void require_dimension(const char* argument, const MatrixView& x, std::size_t di
 /// A matrix with a column for each class.
 void require_class_columns(const char* argument, const MatrixView& x, std::size_t n_classes);
 
+/// One class or more, and no more than ids can count.
+void require_classes(const char* argument, const MatrixView& x);
+
 /// Class, label and column ids are int32 inside; the largest is never used.
 void require_id_range(const char* argument, std::size_t count);
 

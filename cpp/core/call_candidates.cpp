@@ -9,8 +9,9 @@ namespace conse {
 CallCandidates::CallCandidates(const IndexData& index, const RankOptions& options, std::size_t n_images)
     : index_(&index), options_(options), penalty_(penalty_of(options)) {
     const PreparedLabels* prepared = options.candidates.get();
-    if (prepared != nullptr && prepared->index.get() != &index) {
-        invalid_argument("candidates were prepared by another index; prepare them with this one");
+    require_own(prepared, index);
+    if ((prepared != nullptr) + (options.mask != nullptr) + (options.ids != nullptr) > 1) {
+        invalid_argument("candidates, a mask and ids are three ways to say the same; give one of them");
     }
     require_ids("candidates", options.ids, options.n_ids, options.ids_stride, n_images);
     require_ids("exclude", options.excluded, options.n_excluded, options.excluded_stride, n_images);

@@ -31,7 +31,7 @@ void combine_rows(const MatrixView& probabilities, std::size_t top_t, const Clas
 
 void convex_combination(const MatrixView& probabilities, const MatrixView& class_embeddings,
                         const Combination& combination, float* f, const Execution& execution) {
-    require_id_range("class_embeddings", class_embeddings.rows);
+    require_classes("class_embeddings", class_embeddings);
     const UnitRows unit = unit_rows(class_embeddings, "class_embeddings", combination.normalize_classes, execution);
     combine_rows(probabilities, combination.top_t, class_rows(unit, class_embeddings, combination), f, execution);
 }

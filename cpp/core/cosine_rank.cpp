@@ -1,5 +1,4 @@
 // Dense ranking: every label is scored against every query, and the best k are kept as they come.
-#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <vector>
@@ -10,7 +9,6 @@
 #include "core/convex_combination.hpp"
 #include "core/dense_ranker.hpp"
 #include "core/dispatch.hpp"
-#include "core/dtype.hpp"
 #include "core/parallel.hpp"
 #include "core/row_queries.hpp"
 #include "core/screening.hpp"
@@ -91,9 +89,9 @@ void conse(const MatrixView& probabilities, const MatrixView& class_embeddings, 
            const Combination& combination, const RankingView& ranking, const Execution& execution) {
     require_results(ranking, probabilities.rows);
     require_at_least_one("top_t", combination.top_t);
+    require_classes("class_embeddings", class_embeddings);
     require_class_columns("probabilities", probabilities, class_embeddings.rows);
     require_labels("label_embeddings", label_embeddings, class_embeddings.columns);
-    require_id_range("class_embeddings", class_embeddings.rows);
     const UnitRows unit = unit_rows(class_embeddings, "class_embeddings", combination.normalize_classes, execution);
     const ClassEmbeddings classes = class_rows(unit, class_embeddings, combination);
     const KernelTable& table = kernels();

@@ -21,12 +21,6 @@ namespace {
 
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
-// Where the rows of a label are stored; nowhere for -1.
-LabelPlaces::Rows rows_of(const LabelPlaces& places, std::int64_t label) {
-    if (label < 0) return {nullptr, nullptr};
-    return places.rows_of(static_cast<std::size_t>(label));
-}
-
 class Explainer {
   public:
     Explainer(const IndexData& index, const RowQueries& rows, std::size_t top_t, const ExplanationView& out,
@@ -90,20 +84,20 @@ class Explainer {
         double* contributions = out_.contributions + place * out_.terms;
         float best = kNothing;
         std::size_t best_row = 0;
-        for (const std::size_t row : rows_of(places_, query.has_direction() ? label : -1)) {
+        for (const std::size_t row : places_.rows_of(query.has_direction() ? label : -1)) {
             float scores[kBlockRows];
             score_rows(kernels_, index_, arithmetic_, query, row / kBlockRows, kNothing, scores);
             if (!(scores[row % kBlockRows] > best)) continue;
             best = scores[row % kBlockRows];
             best_row = row;
         }
-        const bool is_set_back = label >= 0 && penalty_ != 0 && index_.label_class[label] >= 0;
-        out_.scores[place] = is_set_back ? best - penalty_ : best;
+        out_.scores[place] = best;
         if (best == kNothing) {
             std::fill_n(of_label, out_.terms, 0.0);
             std::fill_n(contributions, out_.terms, 0.0);
             return;
         }
+        if (index_.label_class[label] >= 0) out_.scores[place] -= penalty_;
         similarities.of_row(best_row);
         const double divisor = dot_ ? 1 : query.length();
         for (std::size_t t = 0; t < out_.terms; ++t) {
@@ -131,7 +125,13 @@ void Index::explain(const MatrixView& probabilities, std::size_t top_t, const Ex
     require_at_least_one("top_t", top_t);
     const std::size_t terms = std::min(top_t, index.classes.n_classes);
     if (explanation.terms != terms) invalid_argument("terms must be ", terms, ", got ", explanation.terms);
-    require_label_ids("labels", explanation.labels, probabilities.rows * explanation.n_labels, index.n_labels);
+    const std::size_t n_scores = probabilities.rows * explanation.n_labels;
+    require_label_ids("labels", explanation.labels, n_scores, index.n_labels);
+    require_memory("classes", explanation.classes, probabilities.rows * terms);
+    require_memory("shares", explanation.shares, probabilities.rows * terms);
+    require_memory("scores", explanation.scores, n_scores);
+    require_memory("similarities", explanation.similarities, n_scores * terms);
+    require_memory("contributions", explanation.contributions, n_scores * terms);
     const Explainer explainer(index, *rows, top_t, explanation, options);
     parallel_for({probabilities.rows, explainer.microseconds(), Query::kAtOnce}, execution,
                  [&](std::size_t begin, std::size_t end) { explainer.explain({begin, end}); });
@@ -141,6 +141,7 @@ void Index::class_cosines(const std::int64_t* labels, std::size_t n_labels, floa
                           const Execution& execution) const {
     const IndexData& index = *data_;
     require_label_ids("labels", labels, n_labels, index.n_labels);
+    require_memory("cosines", cosines, n_labels);
     const LabelPlaces& places = index.label_places();
     const std::size_t n_classes = index.classes.n_classes;
     const double of_class = index.compact() ? 0.0005 * static_cast<double>(index.classes.dimension) : 0.01;
@@ -150,7 +151,7 @@ void Index::class_cosines(const std::int64_t* labels, std::size_t n_labels, floa
                      for (std::size_t i = begin; i < end; ++i) {
                          float* of_label = cosines + i * n_classes;
                          std::fill_n(of_label, n_classes, kNothing);
-                         for (const std::size_t row : rows_of(places, labels[i])) {
+                         for (const std::size_t row : places.rows_of(labels[i])) {
                              similarities.of_row(row);
                              for (std::size_t c = 0; c < n_classes; ++c) {
                                  const double length = index.class_lengths[c];

@@ -49,12 +49,13 @@ bool mark(std::uint32_t row, std::vector<std::uint16_t>& lanes, std::vector<std:
     return true;
 }
 
-void allow(const LabelPlaces& places, std::size_t label, Filter& filter) {
+void allow(const LabelPlaces& places, std::int64_t label, Filter& filter) {
     for (const std::uint32_t row : places.rows_of(label)) {
         if (!mark(row, filter.lanes, filter.blocks)) return;  // an id that was given before
         ++filter.n_rows;
-        if (places.leading_rows.empty() || places.leading_rows[label] == row) continue;
-        mark(places.leading_rows[label], filter.twin_lanes, filter.twin_blocks);
+        if (places.leading_rows.empty()) continue;
+        const std::uint32_t leading = places.leading_rows[static_cast<std::size_t>(label)];
+        if (leading != row) mark(leading, filter.twin_lanes, filter.twin_blocks);
     }
 }
 
@@ -65,20 +66,10 @@ void allow_masked(const LabelPlaces& places, const std::uint8_t* mask, std::size
         std::uint64_t bytes = 0;
         std::memcpy(&bytes, mask + begin, count);
         for (std::size_t i = 0; bytes != 0 && i < count; ++i) {
-            if (mask[begin + i] != 0) allow(places, begin + i, filter);
+            if (mask[begin + i] != 0) allow(places, static_cast<std::int64_t>(begin + i), filter);
         }
     }
     std::sort(filter.blocks.begin(), filter.blocks.end());
-}
-
-// Calls use(label) for the ids in use. They have been checked, but may be the caller's own, which another thread
-// changes meanwhile.
-template <class Use>
-void for_each_label(const std::int64_t* ids, std::size_t n_ids, std::size_t n_labels, const Use& use) {
-    for (std::size_t i = 0; i < n_ids; ++i) {
-        const auto label = static_cast<std::size_t>(ids[i]);
-        if (label < n_labels) use(label);
-    }
 }
 
 void allow_all(const IndexData& index, Filter& filter) {
@@ -135,8 +126,7 @@ void fill_filter(const IndexData& index, const LabelChoice& choice, bool with_se
         allow_masked(index.label_places(), choice.mask, index.n_labels, filter);
     } else if (choice.ids != nullptr) {
         const LabelPlaces& places = index.label_places();
-        for_each_label(choice.ids, choice.n_ids, index.n_labels,
-                       [&](std::size_t label) { allow(places, label, filter); });
+        for (std::size_t i = 0; i < choice.n_ids; ++i) allow(places, choice.ids[i], filter);
         std::sort(filter.blocks.begin(), filter.blocks.end());
     } else {
         allow_all(index, filter);
@@ -149,12 +139,12 @@ void fill_filter(const IndexData& index, const LabelChoice& choice, bool with_se
 // Blocks and tiles that lead to nothing any more stay marked: bounds that lead there are no worse than before.
 void exclude(const IndexData& index, const std::int64_t* ids, std::size_t n_ids, Filter& filter) {
     const LabelPlaces& places = index.label_places();
-    for_each_label(ids, n_ids, index.n_labels, [&](std::size_t label) {
-        for (const std::uint32_t row : places.rows_of(label)) {
+    for (std::size_t i = 0; i < n_ids; ++i) {
+        for (const std::uint32_t row : places.rows_of(ids[i])) {
             std::uint16_t& lanes = filter.lanes[row / kBlockRows];
             lanes = static_cast<std::uint16_t>(lanes & ~(1u << row % kBlockRows));
         }
-    });
+    }
 }
 
 float penalty_of(const RankOptions& options) {

@@ -21,6 +21,12 @@ namespace {
     throw SystemError(code, path, concat("cannot ", what, " '", path, "': ", std::strerror(code)));
 }
 
+// The system would end the path there.
+void require_no_null(const std::string& path) {
+    if (path.find('\0') != std::string::npos)
+        invalid_argument("a path holds a null character: '", path.c_str(), "...'");
+}
+
 class Descriptor {
   public:
     explicit Descriptor(int value) : value_(value) {}
@@ -78,6 +84,7 @@ Image::~Image() {
 }
 
 std::shared_ptr<const Image> Image::map(const std::string& path) {
+    require_no_null(path);
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (file.get() < 0) fail("open", path);
     struct stat status;
@@ -103,6 +110,7 @@ std::shared_ptr<Image> Image::allocate(std::size_t size) {
 }
 
 FileWriter::FileWriter(const std::string& path, std::size_t size) : path_(behind_links(path)) {
+    require_no_null(path);
     struct stat status;
     if (::stat(path.c_str(), &status) == 0) {
         if (S_ISDIR(status.st_mode)) fail("write", path, EISDIR);

@@ -18,10 +18,14 @@
 namespace conse {
 namespace {
 
-const std::string kInMemory = "the index in memory";
+// Not a global: another one may be made from bytes before it is.
+const std::string& in_memory() {
+    static const std::string name = "the index in memory";
+    return name;
+}
 
 const std::string& name_of(const IndexData& index) {
-    return index.image->path().empty() ? kInMemory : index.image->path();
+    return index.image->path().empty() ? in_memory() : index.image->path();
 }
 
 void require_place(const char* what, std::size_t place, std::size_t count) {
@@ -49,9 +53,10 @@ Index Index::open(const std::string& path) {
 
 Index Index::from_bytes(const void* bytes, std::size_t size) {
     if (size == 0) throw FormatError("an index cannot have 0 bytes");
+    require_memory("bytes", bytes, size);
     auto image = Image::allocate(size);
     std::memcpy(image->data(), bytes, size);
-    return Index(view_index(image, kInMemory));
+    return Index(view_index(image, in_memory()));
 }
 
 void Index::save(const std::string& path) const {
@@ -97,6 +102,7 @@ CandidateSet Index::prepare(const std::uint8_t* mask) const {
 }
 
 CandidateSet Index::prepare(const LabelIds& labels) const {
+    require_memory("candidates", labels.ids, labels.count);
     std::vector<std::int64_t> ids(labels.ids, labels.ids + labels.count);
     require_label_ids("candidates", ids.data(), ids.size(), data_->n_labels);
     ids.push_back(-1);  // without any, the choice would be that of all labels
@@ -144,6 +150,7 @@ Plan Index::plan(std::size_t top_t, std::size_t k, std::size_t n_images, const C
     require_at_least_one("top_t", top_t);
     require_at_least_one("k", k);
     require_at_least_one("n_images", n_images);
+    require_own(candidates.get(), *data_);
     const IndexData* packed = candidates == nullptr ? nullptr : candidates->packed_if(n_images);
     const IndexData& index = packed == nullptr ? *data_ : *packed;
     const Extent extent = candidates == nullptr || packed != nullptr ? extent_of(index) : extent_of(candidates->filter);

@@ -26,6 +26,7 @@ constexpr const char* kUnknownFraction = "0.000000";  // as many digits as the f
 void check_texts(const char* argument, const TextView& texts, std::size_t count) {
     if (texts.offsets == nullptr) return;
     if (texts.count != count) invalid_argument(argument, " has ", texts.count, " entries; expected ", count);
+    require_memory(argument, texts.bytes, texts.size);
     const std::size_t i = first_bad_offset(texts);
     if (i > count) return;
     invalid_argument(argument, " has offset ", texts.offsets[i], " at ", i, "; expected ascending offsets into ",
@@ -65,8 +66,6 @@ std::vector<std::int32_t> checked_ids(const char* argument, const std::int64_t* 
     }
     return checked;
 }
-
-constexpr std::uint32_t kPadding = 0xffffffffu;
 
 class Builder {
   public:
@@ -148,7 +147,7 @@ class Builder {
     void order_rows() {
         find_twins();
         order_rows(false, 0.05, 0.25);
-        if (slots_.empty()) slots_.resize(kBlockRows, kPadding);
+        if (slots_.empty()) slots_.resize(kBlockRows, kNoRow);
         n_distinct_blocks_ = slots_.size() / kBlockRows;
         if (!next_twin_.empty()) order_rows(true, 0.25, 0.3);
     }
@@ -167,7 +166,7 @@ class Builder {
             // Searches among all labels, which are most, read no twins.
             if (!twins) exchange_between_blocks(classes, labels_.data.data(), rows, stage(ordering, 0.5, 1));
             slots_.insert(slots_.end(), rows.begin(), rows.end());
-            slots_.resize((slots_.size() + kBlockRows - 1) / kBlockRows * kBlockRows, kPadding);
+            slots_.resize((slots_.size() + kBlockRows - 1) / kBlockRows * kBlockRows, kNoRow);
         }
     }
 
@@ -243,7 +242,7 @@ class Builder {
         }
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             tensor<std::int32_t>("row_label")[i] =
-                slots_[i] == kPadding ? -1 : static_cast<std::int32_t>(label_of(slots_[i]));
+                slots_[i] == kNoRow ? -1 : static_cast<std::int32_t>(label_of(slots_[i]));
         }
         std::copy(label_class_.begin(), label_class_.end(), tensor<std::int32_t>("label_class"));
         if (!next_twin_.empty()) fill_twins();
@@ -278,7 +277,7 @@ class Builder {
     void fill_twins() {
         std::copy(next_twin_.begin(), next_twin_.end(), tensor<std::int32_t>("next_twin"));
         for (std::size_t i = 0; i < slots_.size(); ++i) {
-            if (slots_[i] == kPadding || next_twin_[label_of(slots_[i])] < 0) continue;
+            if (slots_[i] == kNoRow || next_twin_[label_of(slots_[i])] < 0) continue;
             std::uint16_t& lanes = tensor<std::uint16_t>("twin_lanes")[i / kBlockRows];
             lanes = static_cast<std::uint16_t>(lanes | 1u << i % kBlockRows);
         }
@@ -316,7 +315,7 @@ class Builder {
     // Writes the block's rows as (dimension, 16) and returns how many there are; padding stays zero.
     std::size_t transpose_block(std::size_t block, float* out) const {
         std::size_t lane = 0;
-        for (; lane < kBlockRows && slots_[block * kBlockRows + lane] != kPadding; ++lane) {
+        for (; lane < kBlockRows && slots_[block * kBlockRows + lane] != kNoRow; ++lane) {
             const float* row = labels_.data.data() + slots_[block * kBlockRows + lane] * dimension();
             for (std::size_t d = 0; d < dimension(); ++d) out[d * kBlockRows + lane] = row[d];
         }

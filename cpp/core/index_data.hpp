@@ -63,7 +63,12 @@ struct LabelPlaces {
         const std::uint32_t* begin() const { return first; }
         const std::uint32_t* end() const { return last; }
     };
-    Rows rows_of(std::size_t label) const { return {rows.data() + offsets[label], rows.data() + offsets[label + 1]}; }
+    /// None for an id that is no label's: -1, or what another thread makes of a caller's ids once they are checked.
+    Rows rows_of(std::int64_t label) const {
+        if (static_cast<std::uint64_t>(label) >= offsets.size() - 1) return {nullptr, nullptr};
+        const auto place = static_cast<std::size_t>(label);
+        return {rows.data() + offsets[place], rows.data() + offsets[place + 1]};
+    }
 };
 
 struct IndexData {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstdio>
 
 #include "core/block_scores.hpp"
 #include "core/dispatch.hpp"
@@ -55,9 +54,12 @@ std::string sample_scored_fraction(const IndexData& index, const Execution& exec
             n_scored += search.blocks_scored();
         }
     });
-    const double fraction = static_cast<double>(n_scored) / static_cast<double>(n_images * index.n_blocks);
-    char text[16];
-    std::snprintf(text, sizeof text, "%.6f", fraction);
+    // Not as a real number: a program's locale may write that with a comma.
+    constexpr std::size_t kMillion = 1'000'000;
+    const std::size_t all = n_images * index.n_blocks, millionths = (kMillion * n_scored + all / 2) / all;
+    std::string text = std::to_string(kMillion + millionths);  // with all its zeros
+    --text[0];
+    text.insert(1, ".");
     return text;
 }
 

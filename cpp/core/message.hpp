@@ -1,7 +1,6 @@
 // Messages put together from parts.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <initializer_list>
 #include <string>

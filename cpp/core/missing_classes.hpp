@@ -1,7 +1,6 @@
 // Classes without a vector whose place among the kept ones the next classes take.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>

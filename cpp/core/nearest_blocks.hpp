@@ -7,7 +7,7 @@
 namespace conse {
 
 struct NearestBlocks {
-    static constexpr std::size_t kCount = 16;
+    static constexpr std::size_t kCount = 16;  // a line of each; a near search reads as many as it has use for
 
     const std::int32_t* blocks = nullptr;  // (n_classes, kCount), those with the highest maxima first; null: not known
     const std::int16_t* maxima = nullptr;  // (n_classes, kCount)

@@ -6,18 +6,17 @@
 
 #include "core/maxima.hpp"
 #include "core/table.hpp"
+#include "core/twins.hpp"
 
 namespace conse {
 namespace {
-
-constexpr std::uint32_t kPadding = 0xffffffffu;
 
 // Stored rows of the candidates in blocks that are full but for the last one of each kind. The build lets seen labels
 // stand first; other writers need not.
 std::vector<std::uint32_t> candidate_rows(const IndexData& index, const Filter& filter) {
     const std::vector<std::uint8_t>& seen_blocks = index.label_places().seen_blocks;
     const auto pad = [](std::vector<std::uint32_t>& rows) {
-        rows.resize((rows.size() + kBlockRows - 1) / kBlockRows * kBlockRows, kPadding);
+        rows.resize((rows.size() + kBlockRows - 1) / kBlockRows * kBlockRows, kNoRow);
     };
     std::vector<std::uint32_t> rows;
     bool seen = true;
@@ -43,8 +42,8 @@ class Packer {
         allocate();
         const std::size_t dimension = index_.classes.dimension;
         for (std::size_t i = 0; i < rows_.size(); ++i) {
-            row_label_[i] = rows_[i] == kPadding ? -1 : index_.row_label[rows_[i]];
-            if (rows_[i] == kPadding) continue;
+            row_label_[i] = rows_[i] == kNoRow ? -1 : index_.row_label[rows_[i]];
+            if (rows_[i] == kNoRow) continue;
             const float* from = index_.label_block(rows_[i] / kBlockRows) + rows_[i] % kBlockRows;
             float* to = label_embeddings_ + i / kBlockRows * dimension * kBlockRows + i % kBlockRows;
             for (std::size_t d = 0; d < dimension; ++d) to[d * kBlockRows] = from[d * kBlockRows];
@@ -65,7 +64,7 @@ class Packer {
     std::size_t table_stride() const { return lines_per_class(n_blocks()) * kBlockRows; }
     std::size_t n_filled(std::size_t block) const {
         const std::uint32_t* rows = rows_.data() + block * kBlockRows;
-        return static_cast<std::size_t>(std::find(rows, rows + kBlockRows, kPadding) - rows);
+        return static_cast<std::size_t>(std::find(rows, rows + kBlockRows, kNoRow) - rows);
     }
 
     // All parts in one piece of zeroed memory, each on a line of its own.
@@ -104,7 +103,7 @@ class Packer {
             const float* from = index_.table + c * index_.table_stride();
             float* to = table_ + c * table_stride();
             for (std::size_t i = 0; i < rows_.size(); ++i) {
-                if (rows_[i] != kPadding) to[i] = from[rows_[i]];
+                if (rows_[i] != kNoRow) to[i] = from[rows_[i]];
             }
             for (std::size_t block = 0; sizes_.size() > 1 && block < n_blocks(); ++block) {
                 raise_block(to + block * kBlockRows, 1, n_filled(block), static_cast<double>(index_.maxima_step),
@@ -131,7 +130,7 @@ class Packer {
         auto packed = std::make_shared<IndexData>();
         packed->image = image_;
         packed->n_labels = index_.n_labels;
-        packed->n_rows = rows_.size() - static_cast<std::size_t>(std::count(rows_.begin(), rows_.end(), kPadding));
+        packed->n_rows = rows_.size() - static_cast<std::size_t>(std::count(rows_.begin(), rows_.end(), kNoRow));
         packed->n_blocks = n_blocks();
         packed->normalize_classes = index_.normalize_classes;
         packed->repeated_labels = index_.repeated_labels;
@@ -153,7 +152,7 @@ class Packer {
     }
 
     const IndexData& index_;
-    const std::vector<std::uint32_t> rows_;  // places in the whole index, kPadding where there is none
+    const std::vector<std::uint32_t> rows_;  // places in the whole index, kNoRow where there is none
     const std::vector<std::size_t> sizes_;   // of the levels
     std::shared_ptr<Image> image_;
     float *label_embeddings_ = nullptr, *table_ = nullptr;

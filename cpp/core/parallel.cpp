@@ -245,7 +245,7 @@ Execution stage(const Execution& execution, double from, double to) {
 }
 
 int threads_for(const Work& work, const Execution& execution) {
-    if (execution.n_threads < 0) invalid_argument("n_threads must be at least 1, got ", execution.n_threads);
+    if (execution.n_threads < 0) invalid_argument("n_threads must be at least 0, got ", execution.n_threads);
     const double total = static_cast<double>(work.items) * work.microseconds;
     const double worthwhile = std::floor(total / kMicrosecondsWorthAThread);
     if (worthwhile < 2 || work.items < 2 || execution.n_threads == 1 || in_forked_child) return 1;

@@ -42,16 +42,6 @@ Cost sweep_cost(Arithmetic arithmetic, std::size_t n_terms, std::size_t dimensio
     return {0.004 + (0.00014 + reading) * static_cast<double>(dimension), 0.08};
 }
 
-}  // namespace
-
-Arithmetic choose_arithmetic(const IndexData& index, std::size_t top_t) {
-    const std::size_t n_terms = std::min(top_t, index.classes.n_classes);
-    const bool from_table = !index.compact() && table_is_shorter(n_terms, index.classes.dimension);
-    return from_table ? Arithmetic::table : Arithmetic::embeddings;
-}
-
-namespace {
-
 // By how much more the candidates make a search score. The k best of a tenth of the labels are found among the 10 k
 // best of all, but blocks that only others fill are passed over: 20,842 labels and k = 10, of which 1,549 (2-hops) take
 // a search 1.4 (300 dimensions) to 1.9 times as long (50) as all, and a random tenth 1.8 to 2.2 times.
@@ -61,6 +51,12 @@ double widening(const IndexData& index, const Extent& candidates) {
 }
 
 }  // namespace
+
+Arithmetic choose_arithmetic(const IndexData& index, std::size_t top_t) {
+    const std::size_t n_terms = std::min(top_t, index.classes.n_classes);
+    const bool from_table = !index.compact() && table_is_shorter(n_terms, index.classes.dimension);
+    return from_table ? Arithmetic::table : Arithmetic::embeddings;
+}
 
 RankPlan make_plan(const IndexData& index, const Extent& candidates, std::size_t top_t, std::size_t k,
                    std::size_t n_rows) {

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "core/filter.hpp"
+#include "core/message.hpp"
 #include "core/packed.hpp"
 
 namespace conse {
@@ -34,5 +35,11 @@ struct PreparedLabels {
     mutable std::atomic<std::size_t> n_images_{0};  // that were ranked among them
     mutable std::shared_ptr<const IndexData> packed_;
 };
+
+/// Null, or candidates of this very index.
+inline void require_own(const PreparedLabels* candidates, const IndexData& index) {
+    if (candidates == nullptr || candidates->index.get() == &index) return;
+    invalid_argument("candidates were prepared by another index; prepare them with this one");
+}
 
 }  // namespace conse

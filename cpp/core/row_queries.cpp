@@ -80,11 +80,15 @@ class ClassifierRows : public RowQueries {
     const ClassEmbeddings& classes_;
 
   private:
-    // The n largest of row r.
+    // The n largest of row r, which is read several times.
     const List& select(const KernelTable& kernels, std::size_t r, std::size_t n) const {
         Selector<Element>& selector = selector_of_thread();
         const Element* row = contiguous_row(seen_row(r), r, selector.gathered);
-        return selector.select_terms(kernels, row, rows_.columns, n, domain_, argument_, r);
+        const List& list = selector.select_terms(kernels, row, rows_.columns, n, domain_, argument_, r);
+        if (list.size() < std::min(n, rows_.columns)) {
+            invalid_argument(argument_, "[", r, "] was changed while it was read; hand over a copy");
+        }
+        return list;
     }
 
     // Not inlined, or the compiler asks at every use where it lies.

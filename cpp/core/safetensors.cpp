@@ -194,13 +194,14 @@ void check_offsets(const HeaderReader& reader, const Safetensors& file, std::siz
 
 Safetensors read_safetensors(const char* bytes, std::size_t size, const std::string& name) {
     std::uint64_t header_size = 0;
-    if (size >= 8) std::memcpy(&header_size, bytes, 8);
-    const std::size_t length_size = std::min<std::size_t>(size, 8);
+    if (size >= kLengthSize) std::memcpy(&header_size, bytes, kLengthSize);
+    const std::size_t length_size = std::min(size, kLengthSize);
     HeaderReader reader(bytes + length_size, std::min<std::size_t>(header_size, size - length_size), name);
-    if (size < 8) reader.fail("it has ", size, " bytes");
+    if (size < kLengthSize) reader.fail("it has ", size, " bytes");
     if (header_size > kLargestHeader)
         reader.fail("its header would have ", header_size, " bytes; at most ", kLargestHeader, " are allowed");
-    if (header_size > size - 8) reader.fail("its header would have ", header_size, " bytes but the file has ", size);
+    if (header_size > size - kLengthSize)
+        reader.fail("its header would have ", header_size, " bytes but the file has ", size);
 
     Safetensors file;
     reader.object([&](const std::string& key) {
@@ -211,7 +212,7 @@ Safetensors read_safetensors(const char* bytes, std::size_t size, const std::str
         }
     });
     reader.expect_end();
-    const std::size_t data_begin = 8 + static_cast<std::size_t>(header_size);
+    const std::size_t data_begin = kLengthSize + static_cast<std::size_t>(header_size);
     check_offsets(reader, file, size - data_begin);
     for (auto& [key, tensor] : file.tensors) {
         tensor.offset += data_begin;
@@ -243,11 +244,11 @@ void SafetensorsPlan::add_tensor(const std::string& name, const std::string& dty
 
 std::string SafetensorsPlan::header() const {
     std::string json = concat("{\"__metadata__\":{", metadata_, "}", tensors_, "}");
-    const std::size_t end = 8 + json.size();
+    const std::size_t end = kLengthSize + json.size();
     json.append((kDataAlignment - end % kDataAlignment) % kDataAlignment, ' ');
     const std::uint64_t length = json.size();
-    std::string header(8, '\0');
-    std::memcpy(header.data(), &length, 8);
+    std::string header(kLengthSize, '\0');
+    std::memcpy(header.data(), &length, kLengthSize);
     return header + json;
 }
 

@@ -36,8 +36,9 @@ PairsByRow by_row(const std::int64_t* pairs, std::size_t count) {
     PairsByRow sorted;
     sorted.pairs.resize(count);
     for (std::size_t i = 0; i < count; ++i) sorted.pairs[i] = i;
-    std::stable_sort(sorted.pairs.begin(), sorted.pairs.end(),
-                     [&](std::size_t a, std::size_t b) { return pairs[2 * a] < pairs[2 * b]; });
+    std::sort(sorted.pairs.begin(), sorted.pairs.end(), [&](std::size_t a, std::size_t b) {
+        return pairs[2 * a] < pairs[2 * b] || (pairs[2 * a] == pairs[2 * b] && a < b);
+    });
     for (std::size_t i = 0; i < count; ++i) {
         const auto row = static_cast<std::size_t>(pairs[2 * sorted.pairs[i]]);
         if (!sorted.rows.empty() && sorted.rows.back() == row) continue;
@@ -81,7 +82,7 @@ class RowScorer {
         const LabelPlaces& labels = index_.label_places();
         rows_.clear();
         for (std::size_t i = 0; i < n_places; ++i) {
-            const auto label = static_cast<std::size_t>(pairs[2 * places[i] + 1]);
+            const std::int64_t label = pairs[2 * places[i] + 1];
             for (const std::uint32_t stored : labels.rows_of(label)) rows_.push_back({stored, places[i]});
         }
         std::sort(rows_.begin(), rows_.end(),
@@ -99,12 +100,14 @@ class RowScorer {
 
 }  // namespace
 
-void score_pairs(const IndexData& index, const MatrixView& probabilities, std::size_t top_t, const std::int64_t* pairs,
+void score_pairs(const IndexData& index, const MatrixView& probabilities, std::size_t top_t, const std::int64_t* given,
                  std::size_t count, const RankOptions& options, float* scores, const Execution& execution) {
     const auto rows = probability_rows(index.classes, probabilities);
     require_at_least_one("top_t", top_t);
-    require_memory("pairs", pairs, count);
+    require_memory("pairs", given, count);
     require_memory("scores", scores, count);
+    const std::vector<std::int64_t> own(given, given + 2 * count);  // another thread may change those
+    const std::int64_t* pairs = own.data();
     check_pairs(pairs, count, probabilities.rows, index.n_labels);
     const float penalty = penalty_of(options);
     const PairsByRow sorted = by_row(pairs, count);

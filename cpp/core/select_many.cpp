@@ -45,6 +45,13 @@ void sort_by_digits(std::vector<Keyed<Key>>& entries, std::vector<Keyed<Key>>& s
     }
 }
 
+// The digit that holds the k-th key; keys with a lower one are added to `below`.
+std::size_t digit_of(const std::array<std::uint32_t, kPrefixes>& counts, std::size_t k, std::size_t& below) {
+    std::size_t digit = 0;
+    while (digit + 1 < kPrefixes && below + counts[digit] < k) below += counts[digit++];
+    return digit;
+}
+
 }  // namespace
 
 template <class Element>
@@ -72,8 +79,7 @@ auto ManySelector<Element>::last_key(const Element* row, std::size_t n, std::siz
             const Key key = key_of(row[i]);
             if (belongs(key)) ++counts[key >> shift & (kPrefixes - 1)];
         }
-        std::size_t digit = 0;
-        while (below + counts[digit] < k) below += counts[digit++];
+        const std::size_t digit = digit_of(counts, k, below);
         prefix = prefix << kPrefixBits | digit;
         const Key last = ((prefix + 1) << shift) - 1;
         if (below + counts[digit] <= 2 * k) return {last, n};
@@ -90,8 +96,8 @@ auto ManySelector<Element>::last_of_alike(const Element* row, std::size_t n, std
         const Key key = key_of(row[i]);
         if (key >> n_bits == prefix) ++counts[key & ((Key{1} << n_bits) - 1)];
     }
-    std::size_t below = 0, digit = 0;
-    while (below + counts[digit] < k) below += counts[digit++];
+    std::size_t below = 0;
+    const std::size_t digit = digit_of(counts, k, below);
     return {prefix << n_bits | static_cast<Key>(digit), k - below};
 }
 
@@ -137,7 +143,7 @@ auto ManySelector<Element>::select(const KernelTable& kernels, const Element* ro
                                    std::size_t k) -> const std::vector<Entry<Value>>& {
     choose(kernels, row, n, k);
     sort_by_digits(chosen_, sorted_);
-    best_.resize(std::min(k, n));
+    best_.resize(std::min(k, chosen_.size()));
     for (std::size_t i = 0; i < best_.size(); ++i) best_[i] = {value_of(row[chosen_[i].id]), chosen_[i].id};
     return best_;
 }
@@ -146,18 +152,17 @@ template <class Element>
 auto ManySelector<Element>::complete(const KernelTable& kernels, const std::vector<Entry<Value>>& first,
                                      const Element* row, std::size_t n,
                                      std::size_t k) -> const std::vector<Entry<Value>>& {
-    best_.resize(std::min(k, n));
-    std::copy(first.begin(), first.end(), best_.begin());
+    best_ = first;
     const ByRank by_rank;
     choose(kernels, row, n, k);
+    if (chosen_.empty()) return best_;
     sorted_ = chosen_;
-    const auto kth = sorted_.begin() + static_cast<std::ptrdiff_t>(best_.size() - 1);
+    const auto kth = sorted_.begin() + static_cast<std::ptrdiff_t>(std::min(k, sorted_.size()) - 1);
     if (k < n) std::nth_element(sorted_.begin(), kth, sorted_.end(), by_rank);
     const Keyed<Key> last = *kth, before{key_of(row[first.back().id]), first.back().id};
-    std::size_t at = first.size();
     for (const Keyed<Key>& one : chosen_) {
         const bool belongs = by_rank(before, one) && (k >= n || !by_rank(last, one));
-        if (belongs) best_[at++] = {value_of(row[one.id]), one.id};
+        if (belongs) best_.push_back({value_of(row[one.id]), one.id});
     }
     return best_;
 }

@@ -17,8 +17,9 @@ struct Keyed {
     std::int32_t id;
 };
 
-/// Scratch of one thread. The time depends on n and k, hardly on the values: a sample that saves most of it, where
-/// there are many columns, costs little where it misleads.
+/// Scratch of one thread. A row is read several times: where another thread changes it meanwhile, what is selected is
+/// anybody's guess, but no memory is touched that is not the selector's. The time depends on n and k, hardly on the
+/// values: a sample that saves most of it, where there are many columns, costs little where it misleads.
 template <class Element>
 class ManySelector {
   public:

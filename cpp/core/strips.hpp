@@ -37,7 +37,6 @@ class Strips {
     /// What a score of query q has to reach.
     float floor_of(std::size_t q, const LaneLabels& labels) const;
     Collector<float>& best_of(std::size_t q) { return best_[q - batch_.begin]; }
-    const Collector<float>& best_of(std::size_t q) const { return best_[q - batch_.begin]; }
 
     float* scores() { return scores_.data()->lanes; }
     std::uint16_t* masks() { return masks_.data(); }

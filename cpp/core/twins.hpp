@@ -7,6 +7,7 @@
 
 namespace conse {
 
+/// In the place of a row: none, as in padding.
 inline constexpr std::uint32_t kNoRow = 0xffffffffu;
 
 /// For each label the next one, in ascending order, whose row holds the same bits, or -1. Empty where no two do.

@@ -45,7 +45,8 @@ std::vector<double> oracle(const Problem& problem, std::size_t row, std::size_t 
     const float* p = problem.probabilities.data() + row * kClasses;
     std::vector<std::size_t> order(kClasses);
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] > p[b]; });
+    std::sort(order.begin(), order.end(),
+              [&](std::size_t a, std::size_t b) { return p[a] > p[b] || (p[a] == p[b] && a < b); });
     std::vector<double> f(kDimension);
     for (std::size_t t = 0; t < top_t; ++t) {
         const float* s = problem.classes.data() + order[t] * kDimension;
@@ -174,6 +175,20 @@ CONSE_TEST(label_sets, "index.label sets are kept, prepared and the same as thei
     CHECK_THROWS(index.rank(problem.rows(), 10, {scores.data(), found.data(), 5}, {}, by_ids), std::invalid_argument,
                  "candidates holds 100");
     CHECK(index.prepare(LabelIds{nullptr, 0}) != nullptr);
+    const std::int64_t descending[] = {0, 1000000000, 4};
+    input.label_set_offsets = descending;
+    CHECK_THROWS(Index::build(input, {}), std::invalid_argument, "must ascend from 0 on, got 1000000000 and 4");
+    input.label_set_offsets = nullptr;
+    CHECK_THROWS(Index::build(input, {}), std::invalid_argument, "label_set_offsets is null");
+    input.label_set_offsets = offsets;
+    input.label_sets = nullptr;
+    CHECK_THROWS(Index::build(input, {}), std::invalid_argument, "label_sets is null");
+    input.label_sets = labels;
+    const std::int64_t same_names[] = {0, 1, 2};
+    input.label_set_names = {"oo", same_names, 2, 2};
+    CHECK_THROWS(Index::build(input, {}), std::invalid_argument, "two sets named 'o'");
+    input.label_set_names = {};
+    CHECK_THROWS(Index::build(input, {}), std::invalid_argument, "label_sets without label_set_names");
 }
 
 CONSE_TEST(lists_and_pairs, "index.lists of T and scores of pairs have the bits of rankings") {
@@ -209,15 +224,36 @@ CONSE_TEST(arguments, "index.wrong arguments are named") {
     CHECK_THROWS(index.rank(problem.rows(), 0, {&score, &id, 1}), std::invalid_argument, "top_t must be at least 1");
     CHECK_THROWS(index.rank(problem.rows(), 1, {&score, &id, 0}), std::invalid_argument, "k must be at least 1");
     const MatrixView nowhere = matrix_view(nullptr, 1, kClasses);
-    CHECK_THROWS(index.rank(nowhere, 1, {&score, &id, 1}), std::invalid_argument, "probabilities is null; expected 40");
+    CHECK_THROWS(index.rank(nowhere, 1, {&score, &id, 1}), std::invalid_argument,
+                 "probabilities is null; expected memory");
     CHECK_THROWS(index.rank(problem.rows(), 1, {nullptr, &id, 1}), std::invalid_argument, "scores is null");
     CHECK_THROWS(index.rank(problem.rows(), 1, {&score, nullptr, 1}), std::invalid_argument, "indices is null");
     CHECK_THROWS(index.rank_pairs(nullptr, matrix_view(&score, 1, 1), {&score, &id, 1}), std::invalid_argument,
                  "indices is null");
     CHECK_THROWS(index.embed(problem.rows(), 1, nullptr), std::invalid_argument, "f is null");
+    CHECK_THROWS(index.class_cosines(&(id = 0), 1, nullptr), std::invalid_argument, "cosines is null");
+    CHECK_THROWS(index.prepare(LabelIds{nullptr, 3}), std::invalid_argument, "candidates is null");
+    CHECK_THROWS(Index::from_bytes(nullptr, 10), std::invalid_argument, "bytes is null");
+    double share = 0;
+    CHECK_THROWS(index.explain(problem.rows(), 1, {&(id = 0), 0, 1, nullptr, &share}), std::invalid_argument,
+                 "classes is null");
+    CHECK_THROWS(index.explain(problem.rows(), 1, {&(id = 0), 0, 1, &id, nullptr}), std::invalid_argument,
+                 "shares is null");
+    CHECK_THROWS(Index::open(std::string("a\0b", 3)), std::invalid_argument, "null character");
+    CHECK_THROWS(index.save(std::string("a\0b", 3)), std::invalid_argument, "null character");
+    const Index other = Index::build(problem.input(), {});
+    RankOptions options;
+    options.candidates = other.prepare(nullptr);
+    CHECK_THROWS(index.rank(problem.rows(), 1, {&score, &id, 1}, {}, options), std::invalid_argument,
+                 "prepared by another index");
+    CHECK_THROWS(index.plan(10, 5, 1024, options.candidates), std::invalid_argument, "prepared by another index");
+    options.candidates = index.prepare(nullptr);
+    options.ids = &id;
+    CHECK_THROWS(index.rank(problem.rows(), 1, {&score, &id, 1}, {}, options), std::invalid_argument,
+                 "give one of them");
     index.rank(matrix_view(nullptr, 0, kClasses), 1, {nullptr, nullptr, 1});
     CHECK_THROWS(index.rank(problem.rows(), 1, {&score, &id, 1}, {-1, {}}), std::invalid_argument,
-                 "n_threads must be at least 1, got -1");
+                 "n_threads must be at least 0, got -1");
     BuildInput input = problem.input();
     input.n_labels = 49;
     CHECK_THROWS(Index::build(input, {}), std::invalid_argument, "or row_label");

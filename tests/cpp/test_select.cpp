@@ -15,8 +15,9 @@ template <class Value>
 std::vector<std::int32_t> sorted_columns(const std::vector<Value>& row, std::size_t k) {
     std::vector<std::int32_t> columns(row.size());
     std::iota(columns.begin(), columns.end(), 0);
-    std::stable_sort(columns.begin(), columns.end(), [&](std::int32_t a, std::int32_t b) {
-        return row[static_cast<std::size_t>(a)] > row[static_cast<std::size_t>(b)];
+    std::sort(columns.begin(), columns.end(), [&](std::int32_t a, std::int32_t b) {
+        const Value x = row[static_cast<std::size_t>(a)], y = row[static_cast<std::size_t>(b)];
+        return x > y || (x == y && a < b);
     });
     columns.resize(std::min(k, columns.size()));
     return columns;

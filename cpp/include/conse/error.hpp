@@ -9,8 +9,8 @@ namespace conse {
 /// The operating system refused: `code` is the errno value.
 class SystemError : public std::runtime_error {
   public:
-    SystemError(int code, const std::string& path, const std::string& message)
-        : std::runtime_error(message), code(code), path(path) {}
+    SystemError(int number, const std::string& file, const std::string& message)
+        : std::runtime_error(message), code(number), path(file) {}
     int code;
     std::string path;
 };

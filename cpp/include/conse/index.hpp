@@ -61,7 +61,7 @@ struct BuildOptions {
 struct IndexInfo {
     std::size_t n_classes, n_labels, n_rows, dimension, n_blocks, block_rows, nbytes;
     std::size_t n_twins;            // labels whose row holds the bits of an earlier label's
-    std::size_t n_distinct_blocks;  // those without twins, which a search among all labels reads
+    std::size_t n_distinct_blocks;  // of rows that are no other label's twin: what a search among all reads
     bool compact, normalize_classes, refill;
     std::string format_version, producer, checksum, scored_fraction, path;
 };
@@ -74,8 +74,12 @@ struct Plan {
     std::string reason;
 };
 
+/// A handle of an index that never changes: copies share it, and any number of threads may use it, or a copy, at once.
 class Index {
   public:
+    Index(const Index&) = default;  // and no move, which would leave a handle of nothing
+    Index& operator=(const Index&) = default;
+
     static Index build(const BuildInput& input, const BuildOptions& options, const Execution& execution = {});
     static Index open(const std::string& path);
     /// An index in the caller's memory, copied: the bytes of a saved file.
@@ -111,7 +115,7 @@ class Index {
     /// f of each row, (rows, dimension) float32, not normalised.
     void embed(const MatrixView& probabilities, std::size_t top_t, float* f, const Execution& execution = {}) const;
 
-    /// Takes the scores of given labels apart, class by class. Of the options only the form of scores counts.
+    /// Takes the scores of given labels apart, class by class. `options` say the form and the penalty.
     void explain(const MatrixView& probabilities, std::size_t top_t, const ExplanationView& explanation,
                  const Execution& execution = {}, const RankOptions& options = {}) const;
     /// cosines (n_labels, classes) of each class with each label, -infinity where one has no vector; the largest of a
