@@ -233,6 +233,15 @@ def test_no_work_is_left_lying(path):
     assert not re.search(rf"\b({words})\b", path.read_text(encoding="utf-8"))
 
 
+@cpp_file
+def test_no_file_holds_a_real_number_in_the_way_of_a_locale(path):
+    # "%f" writes 0,5 where a program has chosen such a locale. Messages may say so; an index file may not.
+    if name_of(path) == "cpp/core/message.cpp":
+        return
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"%[-+ #0]*[\d.*]*l?[aefgAEFG]\b|strto[dfl]\b|stringstream", text)
+
+
 def test_the_extension_module_is_small():
     module = Path(sys.modules["conse_fast._core"].__file__)
     assert module.stat().st_size < 1_000_000

@@ -252,6 +252,8 @@ def test_combinations(check, function, call, exception, message):
 @pytest.mark.parametrize("function", ["convex_combination", "conse"])
 @table(
     ("f(p, classes[0])", ValueError, r"class_embeddings.*\(3,\)"),
+    ("f(np.zeros((2, 0), 'f4'), np.zeros((0, 3), 'f4'))", ValueError, "class_embeddings has no rows; expected one"),
+    ("f(np.zeros((0, 0), 'f4'), np.zeros((0, 3), 'f4'))", ValueError, "class_embeddings has no rows; expected one"),
     ("f(p, np.ones((4, 3), int))", TypeError, "class_embeddings.*int64"),
     ("f(p, put(classes, (2, 1), NAN))", ValueError, r"class_embeddings\[2\] holds NaN at column 1"),
     ("f(p, put(classes, (2, 1), INF))", ValueError, r"class_embeddings\[2\] holds inf at column 1"),

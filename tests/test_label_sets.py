@@ -164,6 +164,7 @@ def tensor_of(path, name):
         ("label_sets.offsets", np.int64, 4, 10**12, "label_sets.offsets"),
         ("label_sets.offsets", np.int64, 0, 1, "label_sets.offsets"),
         ("label_set_names.offsets", np.int64, 1, 10**12, "label_set_names.offsets"),
+        ("label_set_names.offsets", np.int64, 1, 14, "label_set_names.1. is empty or given twice"),
     ],
 )
 def test_damage_is_found_and_harms_nobody(path, tensor, dtype, place, value, message):

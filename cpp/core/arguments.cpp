@@ -9,7 +9,7 @@ void require_at_least_one(const char* argument, std::size_t value) {
 }
 
 void require_memory(const char* argument, const void* data, std::size_t count) {
-    if (data == nullptr && count > 0) invalid_argument(argument, " is null; expected memory that holds its elements");
+    if (data == nullptr && count > 0) invalid_argument(argument, " is null; expected its elements");
 }
 
 void require_dimension(const char* argument, const MatrixView& x, std::size_t dimension) {

@@ -11,7 +11,7 @@ CallCandidates::CallCandidates(const IndexData& index, const RankOptions& option
     const PreparedLabels* prepared = options.candidates.get();
     require_own(prepared, index);
     if ((prepared != nullptr) + (options.mask != nullptr) + (options.ids != nullptr) > 1) {
-        invalid_argument("candidates, a mask and ids are three ways to say the same; give one of them");
+        invalid_argument("candidates, mask and ids are given; give one of them");
     }
     require_ids("candidates", options.ids, options.n_ids, options.ids_stride, n_images);
     require_ids("exclude", options.excluded, options.n_excluded, options.excluded_stride, n_images);

@@ -149,7 +149,7 @@ void find_label_sets(const Contents& contents, IndexData& index) {
     index.label_sets = contents.data<std::int32_t>("label_sets", "I32", {index.n_in_label_sets});
     if (first_bad_offset(index.label_set_names) < n_offsets) contents.fail("label_set_names.offsets do not ascend");
     const std::size_t bad = first_bad_name(index.label_set_names);
-    if (bad + 1 < n_offsets) contents.fail("label_set_names[", bad, "] is empty or stands there twice");
+    if (bad + 1 < n_offsets) contents.fail("label_set_names[", bad, "] is empty or given twice");
     for (std::size_t i = 0; i < n_offsets; ++i) {
         const std::int64_t before = i == 0 ? 0 : index.label_set_offsets[i - 1], offset = index.label_set_offsets[i];
         if (offset >= before && offset <= static_cast<std::int64_t>(index.n_in_label_sets)) continue;
@@ -188,8 +188,9 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
     index->n_labels = contents.tensor("label_class", "I32", 1).shape[0];
     index->n_blocks = contents.tensor("row_label", "I32", 2).shape[0];
     if (n_classes < 1 || dimension < 1 || index->n_labels < 1 || index->n_blocks < 1) contents.fail("an empty tensor");
-    if (n_classes > 0x7ffffffe || index->n_labels > 0x7ffffffe) contents.fail("ids do not fit in 31 bits");
-    if (index->n_blocks > kNoRow / kBlockRows) contents.fail("rows do not fit in 32 bits");
+    if (n_classes > 0x7ffffffe || index->n_labels > 0x7ffffffe || index->n_blocks > kNoRow / kBlockRows) {
+        contents.fail("ids do not fit in 31 bits, or rows in 32");
+    }
     index->class_lengths = contents.data<double>("class_lengths", "F64", {n_classes});
     index->label_embeddings = contents.data<float>("label_embeddings", "F32", {index->n_blocks, dimension, kBlockRows});
     if (contents.find("table") != nullptr) {

@@ -20,7 +20,7 @@ LabelSets sorted_label_sets(const BuildInput& input, std::size_t n_labels) {
     LabelSets sets;
     const TextView& names = input.label_set_names;
     if (names.offsets == nullptr) {
-        if (input.label_sets != nullptr) invalid_argument("label_sets without label_set_names; give every set a name");
+        if (input.label_sets != nullptr) invalid_argument("label_sets needs label_set_names");
         return sets;
     }
     if (names.count == 0) invalid_argument("label_set_names is empty; leave it out if there are no sets");

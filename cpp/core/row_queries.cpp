@@ -86,7 +86,7 @@ class ClassifierRows : public RowQueries {
         const Element* row = contiguous_row(seen_row(r), r, selector.gathered);
         const List& list = selector.select_terms(kernels, row, rows_.columns, n, domain_, argument_, r);
         if (list.size() < std::min(n, rows_.columns)) {
-            invalid_argument(argument_, "[", r, "] was changed while it was read; hand over a copy");
+            invalid_argument(argument_, "[", r, "] changed while it was read; hand over a copy");
         }
         return list;
     }

@@ -188,7 +188,7 @@ CONSE_TEST(label_sets, "index.label sets are kept, prepared and the same as thei
     input.label_set_names = {"oo", same_names, 2, 2};
     CHECK_THROWS(Index::build(input, {}), std::invalid_argument, "two sets named 'o'");
     input.label_set_names = {};
-    CHECK_THROWS(Index::build(input, {}), std::invalid_argument, "label_sets without label_set_names");
+    CHECK_THROWS(Index::build(input, {}), std::invalid_argument, "label_sets needs label_set_names");
 }
 
 CONSE_TEST(lists_and_pairs, "index.lists of T and scores of pairs have the bits of rankings") {
@@ -225,7 +225,7 @@ CONSE_TEST(arguments, "index.wrong arguments are named") {
     CHECK_THROWS(index.rank(problem.rows(), 1, {&score, &id, 0}), std::invalid_argument, "k must be at least 1");
     const MatrixView nowhere = matrix_view(nullptr, 1, kClasses);
     CHECK_THROWS(index.rank(nowhere, 1, {&score, &id, 1}), std::invalid_argument,
-                 "probabilities is null; expected memory");
+                 "probabilities is null; expected its elements");
     CHECK_THROWS(index.rank(problem.rows(), 1, {nullptr, &id, 1}), std::invalid_argument, "scores is null");
     CHECK_THROWS(index.rank(problem.rows(), 1, {&score, nullptr, 1}), std::invalid_argument, "indices is null");
     CHECK_THROWS(index.rank_pairs(nullptr, matrix_view(&score, 1, 1), {&score, &id, 1}), std::invalid_argument,
