@@ -21,7 +21,7 @@ the fastest of several chunk sizes. A ratio is to the fastest exact peer of its 
 """
 MAIN = "ConSE at T = k = 10"
 TASKS = {
-    "index": """The whole of ConSE. FAISS, scikit-learn and USearch get f from our own `convex_combination`.
+    "index": """The whole of ConSE. FAISS, scikit-learn and USearch get f from our own `ConseIndex.embed`.
 "Table" is the product of every class and label made beforehand, as in our index, but without skipping.
 At T = 1,000 every class is kept, and the peers multiply matrices without selecting.""",
     "select": "The T largest of 1,000 probabilities.",

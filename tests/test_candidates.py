@@ -330,12 +330,21 @@ def test_what_was_seen_so_far_is_excluded_page_by_page(index, problem):
         ({"seen_penalty": np.nan}, ValueError, "seen_penalty must be a finite number within float32, got NaN"),
         ({"seen_penalty": -1e39}, ValueError, "seen_penalty must be a finite number within float32"),
         ({"seen_penalty": "much"}, TypeError, "seen_penalty must be a number"),
+        ({"seen_penalty": None}, TypeError, "seen_penalty must be a number, got None"),
+        ({"seen_penalty": np.array([0.1, 0.2])}, TypeError, "seen_penalty must be a number"),
         ({"form": "euclid"}, ValueError, "form must be 'cosine' or 'dot', got 'euclid'"),
+        ({"form": ["dot"]}, ValueError, "form must be 'cosine' or 'dot'"),
+        ({"form": np.array(["dot", "dot"])}, ValueError, "form must be 'cosine' or 'dot'"),
     ],
 )
 def test_wrong_arguments(index, problem, what, error, message):
     with pytest.raises(error, match=message):
         index.rank(problem.probabilities, **what)
+
+
+def test_rows_of_candidates_for_a_single_image(index, problem):
+    with pytest.raises(ValueError, match=r"candidates has shape \(1, 3\) for a single image.*: candidates\[0\]"):
+        index.rank(problem.probabilities[0], candidates=[[1, 2, 3]])
 
 
 def test_candidates_of_another_index(index, problem):

@@ -133,6 +133,15 @@ def test_csv(here):
         assert (line["name"], line["id"]) == (index.label_names[label], index.label_ids[label])
 
 
+def test_csv_of_names_with_a_return(here):
+    index = cf.ConseIndex.build(np.eye(2), np.eye(2), label_names=["b\rc", "d"])
+    index.save(here / "returns.safetensors")
+    np.save(here / "two.npy", np.eye(2))
+    assert run("rank", "returns.safetensors", "two.npy", "--k", "1", "-o", "two.csv").exit_code == 0
+    with (here / "two.csv").open(newline="", encoding="utf-8") as file:
+        assert [line[4] for line in csv.reader(file)] == ["name", "b\rc", "d"]
+
+
 def test_json_lines(here):
     assert run(*RANK, "probabilities.npy", "-o", "ranking.jsonl").exit_code == 0
     ranking = expected()

@@ -25,7 +25,7 @@ def change():
         changed[...] = right
         time.sleep(0.0002)
 
-thread = threading.Thread(target=change)
+thread = threading.Thread(target=change, daemon=True)
 thread.start()
 end = time.monotonic() + 0.7
 while time.monotonic() < end:

@@ -332,7 +332,7 @@ def test_errors_name_the_argument(index, problem, what, error, message):
 
 
 def test_errors_of_differences(index, problem):
-    with pytest.raises(ValueError, match="one image"):
+    with pytest.raises(ValueError, match="a single image"):
         index.explain(problem.probabilities[0], [[1, 2]])
     with pytest.raises(ValueError, match="explain a list of labels"):
         index.explain(problem.probabilities, 5).difference()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import pickle
 from pathlib import Path
@@ -614,12 +615,28 @@ def test_pickling_an_opened_index_goes_by_its_path(make_index):
     index = make_index(classes, labels, mapped=True)
     pickled = pickle.dumps(index)
     assert len(pickled) < 2000
-    copy = pickle.loads(pickled)
-    assert copy.path == index.path
-    assert_same_bits(copy.rank(probabilities), index.rank(probabilities))
+    again = pickle.loads(pickled)
+    assert again.path == index.path
+    assert_same_bits(again.rank(probabilities), index.rank(probabilities))
+    cf.ConseIndex.build(classes, -labels).save(index.path)
+    with pytest.raises(ValueError, match=r"index-0.* is not the index that was pickled"):
+        pickle.loads(pickled)
     Path(index.path).unlink()
     with pytest.raises(FileNotFoundError, match="index-0"):
         pickle.loads(pickled)
+
+
+def test_a_copy_of_an_index_is_the_same_index_whatever_becomes_of_its_file(make_index):
+    probabilities, classes, labels = random_problem(n_labels=500)
+    index = make_index(classes, labels, mapped=True, label_names=["x"] * 500)
+    Path(index.path).unlink()
+    for one in (copy.copy(index), copy.deepcopy(index)):
+        assert_same_bits(one.rank(probabilities), index.rank(probabilities))
+        one.close()
+    ranking = index.rank(probabilities)
+    for one in (copy.copy(ranking), copy.deepcopy(ranking)):
+        assert one.names.tolist() == ranking.names.tolist()
+    assert pickle.loads(pickle.dumps(index.label_names)) == ["x"] * 500
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
@@ -780,6 +797,34 @@ def test_results_may_not_overlap_an_argument():
         index.rank(rows, 10, out=(rows, ids))
     with pytest.raises(ValueError, match="shares memory"):
         index.embed(rows, out=rows)
+
+
+def test_results_may_not_overlap_what_says_which_labels():
+    rng = np.random.default_rng(0)
+    index = cf.ConseIndex.build(rng.normal(size=(10, 8)), rng.normal(size=(40, 8)))
+    rows, scores = rng.random((30, 10), np.float32), np.empty((30, 4), np.float32)
+    store = rng.integers(0, 10, 30 * 4 + 3)
+    given, shifted = store[:-3].reshape(30, 4), store[3:].reshape(30, 4)
+    flags = np.zeros((30, 40), np.bool_)
+    for call in (
+        lambda: index.rank(rows, 4, candidates=given, out=(scores, shifted)),
+        lambda: index.rank(rows, 4, exclude=given, out=(scores, given)),
+        lambda: index.rank(rows, 4, candidates=flags, out=(flags[:12].view(np.float32).reshape(30, 4), shifted)),
+        lambda: index.rank_pairs(given, np.ones((30, 4), np.float32), 4, out=(scores, shifted)),
+    ):
+        with pytest.raises(ValueError, match="shares memory"):
+            call()
+    lengths = np.ones(30)
+    with pytest.raises(ValueError, match="shares memory"):
+        cf.cosine_rank(rows, rows, 1, query_lengths=lengths, out=(np.empty((30, 1), "f4"), lengths.view("i8")[:, None]))
+
+
+def test_results_go_into_any_kind_of_int64():
+    index = cf.ConseIndex.build(np.eye(10), np.eye(10))
+    rows = np.random.default_rng(0).random((5, 10), np.float32)
+    scores, indices = np.empty((5, 3), np.float32), np.empty((5, 3), np.longlong)
+    index.rank(rows, 3, out=(scores, indices))
+    assert_same_bits((scores, indices.astype(np.int64)), index.rank(rows, 3))
 
 
 def test_masked_arrays_are_refused():

@@ -84,6 +84,10 @@ def test_sets_are_combined(index):
 def test_sets_do_not_pickle(index):
     with pytest.raises(TypeError, match="pickle their ids"):
         pickle.dumps(index.seen_labels)
+    with pytest.raises(TypeError, match="pickle the index, or the ids"):
+        pickle.dumps(index.label_sets)
+    assert 0 in index.seen_labels
+    assert True not in index.seen_labels
     assert list(index.candidates(pickle.loads(pickle.dumps(index.seen_labels.ids)))) == list(index.seen_labels)
 
 

@@ -59,6 +59,18 @@ BY_HAND = {
 }
 
 
+def test_the_best_gamma_where_no_gamma_helps():
+    curve = metrics.seen_unseen_curve(
+        seen_scores=np.array([0.5, 0.9]),
+        seen_labels=np.array([0, 0]),
+        unseen_scores=np.array([0.6, 0.1]),
+        unseen_labels=np.array([5, 5]),
+        truth=np.array([0, 6]),
+        is_seen=np.array([True, False]),
+    )
+    assert curve.best == (0, 0, *curve.at(0)) == (0, 0, 0, 0)
+
+
 def test_a_curve_by_hand():
     # Of the seen ones, image 1 is lost at gamma -0.1 and image 0 at 0.2; of the unseen, 4 is won at 0.1 and 3 at 0.3.
     #   gamma   -inf  -0.1  0.1  0.2  0.3

@@ -185,6 +185,24 @@ def test_bad_hierarchies(is_a, labels, kind, words):
 
 
 @pytest.mark.parametrize(
+    ("is_a", "labels", "words"),
+    [
+        (None, ["a"], "is_a must be a sequence, got NoneType"),
+        ([("a", "b")], None, "labels must be a sequence, got NoneType"),
+        ([{"a", "b"}], ["a"], r"is_a must hold \(parent, child\) pairs, got"),
+        (["ab"], ["a"], r"is_a must hold \(parent, child\) pairs, got 'ab'"),
+    ],
+)
+def test_what_is_no_hierarchy(is_a, labels, words):
+    with pytest.raises(TypeError, match=words):
+        metrics.Hierarchy(is_a, labels)
+
+
+def test_pairs_may_be_rows_of_an_array():
+    assert metrics.Hierarchy(np.array([["a", "b"], ["b", "c"]]), ["a", "b", "c"]).n_nodes == 3
+
+
+@pytest.mark.parametrize(
     ("indices", "truth", "k", "candidates", "kind", "words"),
     [
         ([[0, 1]], [0], 3, None, ValueError, "indices must have at least 3 columns for k=3, got 2"),
@@ -194,7 +212,7 @@ def test_bad_hierarchies(is_a, labels, kind, words):
         ([[0, 1]], [6], 2, None, ValueError, "truth must hold ids below 6, got 6 for image 0"),
         ([[0, 1]], [4], 2, [0, 1], ValueError, "truth must be among the candidates, got 4 for image 0; leave"),
         ([[0, 1]], [-1], 2, None, ValueError, "truth must name the true label"),
-        ([[0, 1]], [0], 2, [], TypeError, "candidates must hold integers"),
+        ([[0, 1]], [0], 2, [], ValueError, "candidates must hold at least one label id"),
         ([[0, 1]], [0], 2, np.zeros(0, int), ValueError, "candidates must hold at least one"),
         ([[0, 1]], [0], 2, [0, 6], ValueError, "candidates must hold label ids below 6, got 0 to 6"),
         ([[0, 1]], [0], 2, [True, False], TypeError, "candidates must hold integers, got bool"),

@@ -273,8 +273,20 @@ def test_wrong_arguments():
     with pytest.raises(ValueError, match="ids has 1 entries; expected 2, one per name"):
         cf.embed_labels(["cat", "dog"], WORD_VECTORS, ids=["a"])
     for no_vectors in (3, [1, 2], np.eye(3)):
-        with pytest.raises(TypeError, match="must have 'in'"):
+        with pytest.raises(TypeError, match="a file, or have 'in' and"):
             cf.embed_labels(["cat"], no_vectors)
+    for no_names in ({"cat"}, {"cat": 1}, (name for name in ["cat"])):
+        with pytest.raises(TypeError, match=r"names must be a sequence of str, got .*; make it a list"):
+            cf.embed_labels(no_names, WORD_VECTORS)
+    with pytest.raises(TypeError, match="the vector of 'cat' must be numbers"):
+        cf.embed_labels(["cat"], {"cat": "x"})
+    assert cf.embed_labels(["zebra"], {"horse": np.ones(3)}).vectors.shape == (1, 3)
+    for no_pairs, match in (
+        (None, "got None"),
+        ([{"a", "b"}], "got {'"),
+    ):
+        with pytest.raises(TypeError, match=rf"hierarchy must hold \(parent, child\) pairs, .*{match}"):
+            cf.embed_labels(["cat"], WORD_VECTORS, hierarchy=no_pairs)
     for no_pairs, match in (("is_a.txt", "a file: read_hierarchy"), ([("a",)], "got \\('a',\\)"), (["ab"], "'ab'")):
         with pytest.raises(TypeError, match=rf"hierarchy must hold \(parent, child\) pairs, .*{match}"):
             cf.embed_labels(["cat"], WORD_VECTORS, hierarchy=no_pairs)

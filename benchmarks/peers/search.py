@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import numpy as np
-
-import conse_fast as cf
+from problem import Problem
 
 from .common import Answer, Floats, Peer
+from .ours import Combine
 
 
 class Search(Peer):
@@ -26,9 +26,11 @@ class DenseSearch(Search):
 
 
 class IndexSearch(Search):
-    """Our own `convex_combination` hands over f: of all pipelines this one leaves most of the time to the search."""
+    """Our own `ConseIndex.embed` hands over f: of all pipelines this one leaves most of the time to the search."""
+
+    def __init__(self, problem: Problem, n_threads: int) -> None:
+        super().__init__(problem, n_threads)
+        self.combine = Combine(problem, n_threads)
 
     def run(self, rows: Floats, top_t: int, k: int) -> Answer:
-        classes = self.problem.classes
-        f = cf.convex_combination(rows, classes, top_t, normalize_classes=False, n_threads=self.n_threads)
-        return self.search(to_unit(f), k)
+        return self.search(to_unit(self.combine.run(rows, top_t, k)), k)

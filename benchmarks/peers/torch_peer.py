@@ -73,10 +73,12 @@ class TableIndex(TorchPeer):
         self.table = self.classes @ self.labels.T
 
     def answer(self, rows: torch.Tensor, top_t: int, k: int) -> Answer:
-        weights, kept = torch.topk(rows, top_t)
-        f = functional.embedding_bag(kept, self.classes, per_sample_weights=weights, mode="sum")
         if top_t >= rows.shape[1]:
-            scores = rows @ self.table
+            f, scores = rows @ self.classes, rows @ self.table
         else:
-            scores = functional.embedding_bag(kept, self.table, per_sample_weights=weights, mode="sum")
+            weights, kept = torch.topk(rows, top_t)
+            f, scores = (
+                functional.embedding_bag(kept, of_classes, per_sample_weights=weights, mode="sum")
+                for of_classes in (self.classes, self.table)
+            )
         return best(scores, k, torch.linalg.vector_norm(f, dim=1, keepdim=True))

@@ -42,7 +42,9 @@ def open_npy(path: str) -> Array:
     except (OSError, MemoryError):
         raise
     except Exception as error:  # the header is text that anyone may have written
-        why = "it is shorter than its header says" if "mmap length is greater" in str(error) else error
+        why = "it is shorter than its header says" if "mmap length is greater" in str(error) else str(error)
+        if "Python objects" in why:
+            why = "it holds Python objects; save array.astype(np.float32) or the like"
         raise ValueError(f"{path} cannot be read as an .npy array: {why}") from error
 
 

@@ -46,10 +46,25 @@ def real(value: object, argument: str) -> float:
         raise ValueError(f"{argument} must be a finite number, got one beyond float64") from None
 
 
+def flag(value: object, argument: str) -> bool:
+    """True or False, no string or number that would pass for either."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{argument} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def require_callback(progress: object) -> None:
     """Refuses a ``progress`` that cannot be called, before there is any."""
     if progress is not None and not callable(progress):
         raise TypeError(f"progress must be callable, got {type(progress).__name__}")
+
+
+def pair(value: Any, argument: str) -> tuple[Any, Any]:
+    """Parent and child, in an order; ``argument`` holds such pairs."""
+    is_sequence = isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim == 1)
+    if isinstance(value, (str, bytes)) or not is_sequence or len(value) != 2:
+        raise TypeError(f"{argument} must hold (parent, child) pairs, got {value!r}; split each line of a file")
+    return value[0], value[1]
 
 
 def threads(n_threads: int | None) -> int:
@@ -85,13 +100,16 @@ def as_array(x: object, argument: str) -> Array:
     try:
         return np.asarray(x)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{argument} must be an array, got {type(x).__name__}: {error}") from None
+        cure = f"; convert it: {argument}.float()" if "bfloat16" in str(getattr(x, "dtype", "")) else ""
+        raise TypeError(f"{argument} must be an array, got {type(x).__name__}: {error}{cure}") from None
 
 
 def floats(x: object, argument: str) -> Array:
     """A float16, float32 or float64 array in native byte order and aligned; others of these types are copied."""
     array = as_array(x, argument)
     dtype = array.dtype
+    if dtype == np.object_ and array.ndim == 0:
+        raise TypeError(f"{argument} must be an array of float16, float32 or float64, got {type(x).__name__}")
     if dtype not in _FLOATS:
         if dtype.newbyteorder("=") not in _FLOATS:
             raise TypeError(f"{argument} must be float16, float32 or float64, got {dtype}{_cure_for(dtype, argument)}")
@@ -175,6 +193,16 @@ def pairs(x: object, argument: str, single: bool) -> npt.NDArray[np.int64]:
     return np.stack([np.zeros_like(given), given], axis=1) if single else given
 
 
+def require_row_for_each(labels: Array, argument: str, images: int | None) -> None:
+    """Labels in rows are for as many images; None: there is one image, without a row of its own."""
+    if images is None:
+        raise ValueError(f"{argument} has shape {labels.shape} for a single image, which takes one row: {argument}[0]")
+    if len(labels) != images:
+        raise ValueError(
+            f"{argument} has {len(labels)} rows for {images} images; expected one row for all, or one for each"
+        )
+
+
 def lengths(x: object, argument: str, size: int) -> npt.NDArray[np.float64] | None:
     """Known lengths of rows as float64, or None."""
     if x is None:
@@ -201,7 +229,7 @@ def result(
         raise ValueError(f"{argument} must be C-contiguous, aligned and writeable")
     if any(_may_overlap(out, array) for array in inputs):
         raise ValueError(f"{argument} shares memory with another argument; expected an array of its own")
-    return out
+    return out if out.dtype.num == np.dtype(dtype).num else out.view(dtype)  # np.longlong is another int64
 
 
 def _may_overlap(a: Array, b: Array) -> bool:
@@ -215,7 +243,10 @@ def result_pair(
 ) -> Pair:
     """Arrays for two results of a shape; the second one is int64."""
     if out is None:
-        return np.empty(shape, dtype), np.empty(shape, np.int64)
+        try:
+            return np.empty(shape, dtype), np.empty(shape, np.int64)
+        except MemoryError:
+            raise MemoryError(f"results of shape {shape} do not fit; lower k, or hand over fewer rows") from None
     if not isinstance(out, tuple) or len(out) != 2:
         size = f" of {len(out)}" if isinstance(out, tuple) else ""
         raise TypeError(f"out must be a tuple ({names[0]}, {names[1]}), got {type(out).__name__}{size}")

@@ -55,7 +55,9 @@ class Candidates:
         return iter(self.ids.tolist())
 
     def __contains__(self, label: object) -> bool:
-        return isinstance(label, (int, np.integer)) and bool(0 <= label < len(self._mask) and self._mask[label])
+        if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
+            return False
+        return bool(0 <= label < len(self._mask) and self._mask[label])
 
     def __or__(self, other: Candidates) -> Candidates:
         """Labels of either."""
@@ -101,7 +103,7 @@ def options(
     single: bool,
 ) -> Options:
     """What the core wants to know for ``n_rows`` rows."""
-    if form not in _FORMS:
+    if not isinstance(form, str) or form not in _FORMS:
         raise ValueError(f"form must be 'cosine' or 'dot', got {form!r}")
     penalty = _arrays.real(seen_penalty, "seen_penalty")
     images = None if single else n_rows
@@ -120,9 +122,8 @@ def _labels_of_rows(
     labels = _labels(index, given, argument)
     if isinstance(labels, Candidates):
         return labels
-    if labels.ndim == 2 and len(labels) != images:
-        rows = "one image" if images is None else f"{images} images"
-        raise ValueError(f"{argument} has {len(labels)} rows for {rows}; expected one row for all, or one for each")
+    if labels.ndim == 2:
+        _arrays.require_row_for_each(labels, argument, images)
     return np.ascontiguousarray(labels)
 
 

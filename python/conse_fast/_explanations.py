@@ -96,7 +96,7 @@ class IndexExplanations(IndexLabels):
         rows, single = _arrays.rows(probabilities, "probabilities")
         t = _arrays.terms(top_t, self.n_classes)
         _, _, penalty, dot = _candidates.options(self, None, None, seen_penalty, form, len(rows), single)
-        ids = _labels_of_rows(_label_ids(self, labels), len(rows), single)
+        ids = _labels_of_rows(_label_ids(self, labels).copy(), len(rows), single)  # the explanation's own
         of_images, kept = ids.shape[: 0 if single else 1], min(t, self.n_classes)
         classes, shares = np.empty((*of_images, kept), np.int64), np.empty((*of_images, kept), np.float64)
         scores = np.empty(ids.shape, np.float32)
@@ -112,7 +112,7 @@ class IndexExplanations(IndexLabels):
         """The seen classes that are nearest to some labels, by the cosine of their embeddings.
 
         Args:
-            labels: One label, by its id, id string or unique name, or an array of any shape of them.
+            labels: One label, by its id, id string or unique name; (M,) of these; or an array of ids of any shape.
             k: Classes per label.
             n_threads: At most so many threads; None: `conse_fast.max_threads`.
 
@@ -189,9 +189,7 @@ def _label_ids(index: IndexLabels, labels: object) -> npt.NDArray[np.int64]:
 def _labels_of_rows(ids: npt.NDArray[np.int64], n_rows: int, single: bool) -> npt.NDArray[np.int64]:
     """The labels of each image, in the shape of their scores."""
     if ids.ndim == 2:
-        if single or len(ids) != n_rows:
-            images = "one image" if single else f"{n_rows} images"
-            raise ValueError(f"labels has {len(ids)} rows for {images}; expected one row for all, or one for each")
+        _arrays.require_row_for_each(ids, "labels", None if single else n_rows)
         return ids
     if ids.ndim > 2:
         raise ValueError(f"labels must be one label, (M,) or (N, M), got shape {ids.shape}")

@@ -168,5 +168,5 @@ class IndexFacts:
     @property
     def _handle(self) -> _core.Index:
         if self._opened is None:
-            raise ValueError("the index is closed")
+            raise ValueError("the index is closed; open or build it again")
         return self._opened

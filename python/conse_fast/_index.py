@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     TopT = Union[int, None, Sequence[Union[int, None]]]
 
 _MOST_IDS = 2**31 - 1
+# What `rank` asks by identity, which takes no longer whatever was given.
+_NO_PENALTY = 0.0
+_COSINE: Literal["cosine"] = "cosine"
 _MISSING_CLASSES = ("skip", "refill", "raise")
 
 
@@ -32,7 +35,7 @@ class ConseIndex(IndexExplanations):
 
     Made by `build` or `open`; safe to use from several threads. The file (safetensors, ``docs/format.md``) is mapped,
     so that opening costs no reading and processes share one copy. Pickles by path when it was opened from a file (the
-    file must be there when it is unpickled), by value when it was built in memory.
+    same file must be there when it is unpickled), by value when it was built in memory. Copies share what is mapped.
     """
 
     def __init__(self) -> None:
@@ -116,8 +119,8 @@ class ConseIndex(IndexExplanations):
             row_label=owners,
             label_class=of_labels,
             label_sets=None if label_sets is None else encode_label_sets(label_sets, label_ids, label_names, n_labels),
-            normalize_classes=bool(normalize_classes),
-            compact=bool(compact),
+            normalize_classes=_arrays.flag(normalize_classes, "normalize_classes"),
+            compact=_arrays.flag(compact, "compact"),
             missing_classes=missing_classes,
             path=b"" if path is None else _paths.encode(path),
             n_threads=_arrays.threads(n_threads),
@@ -160,8 +163,8 @@ class ConseIndex(IndexExplanations):
         *,
         candidates: AnyCandidates = None,
         exclude: AnyCandidates = None,
-        seen_penalty: float = 0.0,
-        form: Literal["cosine", "dot"] = "cosine",
+        seen_penalty: float = _NO_PENALTY,
+        form: Literal["cosine", "dot"] = _COSINE,
         n_threads: int | None = None,
         out: Pair | None = None,
     ) -> Ranking:
@@ -194,7 +197,8 @@ class ConseIndex(IndexExplanations):
         """
         # The usual call of a single row, whose every step counts: neither a property nor Ranking's own constructor.
         plain = self._rank_plain
-        if plain is not None and candidates is None and exclude is None and not seen_penalty and form == "cosine":
+        usual = candidates is None and exclude is None and seen_penalty is _NO_PENALTY and form is _COSINE
+        if usual and plain is not None:
             ranking = plain(probabilities, k, top_t, out, n_threads)
             if ranking is not None:
                 if self._label_names is not None:
@@ -278,6 +282,8 @@ class ConseIndex(IndexExplanations):
             ValueError: A wrong shape or value, a class id out of range or repeated.
         """
         rows, single = _arrays.rows(weights, "weights")
+        if rows.shape[1] == 0:
+            raise ValueError("weights is empty; expected at least one class id and weight for each image")
         shape = rows.shape[1:] if single else rows.shape
         classes = _arrays.as_rows(_arrays.ids(indices, "indices", shape), single)
         what = _candidates.options(self, candidates, exclude, seen_penalty, form, len(rows), single)
@@ -298,7 +304,8 @@ class ConseIndex(IndexExplanations):
         """Calls the core; results stand in so many lists one after the other, or in one."""
         label_names = self._label_names  # another thread may close the index meanwhile
         shape, n = _arrays.shape_of(rows, single, _arrays.count(k, "k")), _arrays.threads(n_threads)
-        scores, indices = _arrays.result_pair(out, ("scores", "indices"), (*lists, *shape), np.float32, (rows,))
+        inputs = tuple(x for x in (*arguments, *what) if isinstance(x, np.ndarray))
+        scores, indices = _arrays.result_pair(out, ("scores", "indices"), (*lists, *shape), np.float32, inputs)
         call(*arguments, _arrays.as_rows(scores, single), _arrays.as_rows(indices, single), n, what)
         return Ranking(scores, indices, label_names)
 
@@ -369,9 +376,22 @@ class ConseIndex(IndexExplanations):
         self._handle.embed(rows, t, _arrays.as_rows(f, single), n)
         return f
 
-    def __reduce__(self) -> tuple[Callable[[Any], ConseIndex], tuple[Any]]:
+    def __reduce__(self) -> tuple[Callable[..., ConseIndex], tuple[Any, ...]]:
         core = self._handle
-        return (ConseIndex.open, (self._path,)) if self._path else (_from_bytes, (core.to_bytes(),))
+        return (_reopen, (self._path, self._info["checksum"])) if self._path else (_from_bytes, (core.to_bytes(),))
+
+    def __copy__(self) -> ConseIndex:
+        return ConseIndex._of(self._handle, self._path)
+
+    def __deepcopy__(self, memo: object) -> ConseIndex:
+        return ConseIndex._of(self._handle, self._path)  # what is mapped never changes
+
+
+def _reopen(path: str, checksum: str) -> ConseIndex:
+    index = ConseIndex.open(path)
+    if index.info()["checksum"] != checksum:
+        raise ValueError(f"{path} is not the index that was pickled: the file has been replaced; open it anew")
+    return index
 
 
 def _from_bytes(data: bytes) -> ConseIndex:

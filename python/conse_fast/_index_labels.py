@@ -44,6 +44,9 @@ class LabelSets(Mapping[str, Candidates]):
     def __len__(self) -> int:
         return len(self._places)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("label sets belong to an index in memory; pickle the index, or the ids of its sets")
+
     def __repr__(self) -> str:
         return f"<label sets: {', '.join(map(repr, self)) or 'none'}>"
 

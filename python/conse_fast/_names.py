@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -63,6 +63,15 @@ class Names(Sequence[str]):
         shown = ", ".join(repr(name) for name in self[:3])
         return f"<{self._length:,} names: {shown}{', ...' if self._length > 3 else ''}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (list(self),)  # the index stays where it is
+
+    def __copy__(self) -> Names:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Names:
+        return self
+
     def _one(self, i: int) -> str:
         if i == -1:
             return ""
@@ -97,6 +106,8 @@ def encode(names: Sequence[str] | None, argument: str) -> tuple[bytes, npt.NDArr
 
 def _iterate(names: Sequence[Any], argument: str) -> Iterator[Any]:
     try:
-        return iter(names)
+        if not isinstance(names, (set, frozenset, Mapping)) and hasattr(names, "__len__"):  # in an order, and kept
+            return iter(names)
     except TypeError:
-        raise TypeError(f"{argument} must be a sequence of str, got {type(names).__name__}") from None
+        pass
+    raise TypeError(f"{argument} must be a sequence of str, got {type(names).__name__}; make it a list")

@@ -74,7 +74,8 @@ def convex_combination(
     classes = _arrays.matrix(class_embeddings, "class_embeddings")
     f = _arrays.result(out, "out", _arrays.shape_of(rows, single, classes.shape[1]), np.float32, (rows, classes))
     t, n = _arrays.terms(top_t, rows.shape[1]), _arrays.threads(n_threads)
-    _core.convex_combination(rows, classes, t, bool(normalize_classes), _arrays.as_rows(f, single), n)
+    unit = _arrays.flag(normalize_classes, "normalize_classes")
+    _core.convex_combination(rows, classes, t, unit, _arrays.as_rows(f, single), n)
     return f
 
 
@@ -117,7 +118,11 @@ def cosine_rank(
     of_queries = _arrays.lengths(query_lengths, "query_lengths", len(rows))
     of_labels = _arrays.lengths(label_lengths, "label_lengths", len(labels))
     scores, indices = _arrays.result_pair(
-        out, ("scores", "indices"), _arrays.shape_of(rows, single, k), np.float32, (rows, labels)
+        out,
+        ("scores", "indices"),
+        _arrays.shape_of(rows, single, k),
+        np.float32,
+        tuple(x for x in (rows, labels, of_queries, of_labels) if x is not None),
     )
     _core.cosine_rank(
         rows,
@@ -177,7 +182,7 @@ def conse(
         classes,
         labels,
         t,
-        bool(normalize_classes),
+        _arrays.flag(normalize_classes, "normalize_classes"),
         _arrays.as_rows(scores, single),
         _arrays.as_rows(indices, single),
         _arrays.threads(n_threads),

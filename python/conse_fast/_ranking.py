@@ -62,6 +62,12 @@ class Ranking(_Arrays):
     def __reduce__(self) -> tuple[Any, ...]:
         return Ranking, (self.scores, self.indices)
 
+    def __copy__(self) -> Ranking:
+        return Ranking(self.scores, self.indices, self._label_names)
+
+    def __deepcopy__(self, memo: object) -> Ranking:
+        return Ranking(self.scores.copy(), self.indices.copy(), self._label_names)
+
 
 class BestSeenAndUnseen(NamedTuple):
     """The best label of either kind for each image, as `conse_fast.metrics.seen_unseen_curve` takes them.

@@ -33,7 +33,8 @@ def describe(error: BaseException) -> str:
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, OSError) and error.strerror:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}" if error.filename else error.strerror
+        name = None if error.filename is None else os.fsdecode(error.filename) or "an empty file name"
+        return error.strerror if name is None else f"{name}: {error.strerror}"
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}" if str(error) else "not enough memory"
     if isinstance(error, (CliError, ValueError, TypeError, ImportError)):

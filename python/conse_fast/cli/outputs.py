@@ -23,7 +23,9 @@ def check_output(path: str, inputs: Iterable[str]) -> None:
         CliError: The folder is missing, or ``path`` is a folder or one of the inputs.
     """
     target = Path(path)
-    if target.is_dir():
+    if not path:
+        raise CliError("the name of an output is empty; expected a file name")
+    if target.is_dir() or path.endswith(os.sep):
         raise CliError(f"{path} is a folder; expected a file name")
     folder = Path(os.path.realpath(path)).parent
     if not folder.is_dir():

@@ -99,5 +99,7 @@ def _ids_of(path: str, texts: Sequence[str], first_line: int, index: ConseIndex)
             except ValueError as error:
                 raise CliError(f"{error} (numbers: in an .npy)") from error
     if len(ids) and (ids < 0).all():
-        raise CliError(f"{path}: no label of the index is called {texts[0]!r}, or as any other line says")
+        raise CliError(
+            f"{path}: no label of the index is called {texts[0]!r}, or as any other line says (numbers: in an .npy)"
+        )
     return ids

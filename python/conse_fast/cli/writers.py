@@ -28,6 +28,14 @@ STANDARD_OUTPUT = "-"
 _COPY_BYTES = 2**20
 
 
+class _Plain(csv.excel):
+    lineterminator = "\n"
+
+
+class _Quoted(_Plain):
+    quoting = csv.QUOTE_NONNUMERIC
+
+
 class Writer(Protocol):
     """Takes rankings in the order of their rows."""
 
@@ -64,7 +72,9 @@ class CsvWriter:
             *(_texts_of(texts, labels) for texts in self._texts.values()),
         ]
         text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerows(itertools.chain(self._head, zip(*columns)))
+        # Before Python 3.13 a return in a name is no reason to quote it.
+        returns = any("\r" in one for texts in columns[4:] for one in texts)
+        csv.writer(text, _Quoted if returns else _Plain).writerows(itertools.chain(self._head, zip(*columns)))
         self._stream.write(text.getvalue().encode())
         self._head = []
         self._row += len(ranking.indices)

@@ -103,11 +103,15 @@ class SeenUnseenCurve:
 
     @property
     def best(self) -> BestGamma:
-        """Where the harmonic mean is largest. Chosen on the images it is measured on, it flatters a little."""
+        """Where the harmonic mean is largest; at gamma = 0 where it is 0 everywhere.
+
+        Chosen on the images it is measured on, it flatters a little.
+        """
         means = harmonic_mean(self.seen, self.unseen)
         i = int(np.argmax(means))
-        gamma = self._middle(i) if means[i] > 0 else 0.0
-        return BestGamma(gamma, float(means[i]), float(self.seen[i]), float(self.unseen[i]))
+        if not means[i] > 0:
+            return BestGamma(0.0, 0.0, *self.at(0.0))
+        return BestGamma(self._middle(i), float(means[i]), float(self.seen[i]), float(self.unseen[i]))
 
     def at(self, gamma: float) -> tuple[float, float]:
         """The accuracies (seen, unseen) at one gamma; ``at(0)`` is that without calibration.

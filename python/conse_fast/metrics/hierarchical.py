@@ -22,7 +22,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from conse_fast._arrays import count
+from conse_fast._arrays import count, pair
 from conse_fast.metrics._checks import (
     Cutoffs,
     FloatArray,
@@ -61,21 +61,23 @@ class Hierarchy:
             TypeError: A pair is not two names.
             ValueError: A label is there twice, there is none, or no pair names any of them.
         """
+        names, pairs = _iterable(labels, "labels"), _iterable(is_a, "is_a")
         node_of: dict[Hashable, int] = {}
-        for name in labels:
+        for name in names:
             if name in node_of:
                 raise ValueError(f"labels must name every label once, got {name!r} twice")
             node_of[name] = len(node_of)
         if not node_of:
             raise ValueError("labels must name at least one label, got none")
         self.n_labels = len(node_of)
-        edges = [node_of.setdefault(node, len(node_of)) for pair in is_a for node in _two(pair)]
+        edges = [node_of.setdefault(node, len(node_of)) for edge in pairs for node in pair(edge, "is_a")]
         self.n_nodes = len(node_of)
         self._first, self._neighbours = _adjacency(np.array(edges, dtype=np.int64).reshape(-1, 2), self.n_nodes)
         self.missing: IntArray = np.flatnonzero(np.diff(self._first[: self.n_labels + 1]) == 0)
         if len(self.missing) == self.n_labels:
+            first = next(iter(node_of))
             raise ValueError(
-                f"is_a must name at least one of the {self.n_labels} labels, but knows none, such as {labels[0]!r}; "
+                f"is_a must name at least one of the {self.n_labels} labels, but knows none, such as {first!r}; "
                 "are both written alike?"
             )
 
@@ -116,6 +118,12 @@ class Hierarchy:
         return np.unique(np.repeat(source, degree) * self.n_nodes + neighbours)
 
 
+def _iterable(given: Any, argument: str) -> Iterable[Any]:
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"{argument} must be a sequence, got {type(given).__name__}")
+    return given
+
+
 def require_hierarchy(hierarchy: object) -> None:
     """Refuses what is no `Hierarchy`, such as the pairs of which one is made."""
     if not isinstance(hierarchy, Hierarchy):
@@ -123,12 +131,6 @@ def require_hierarchy(hierarchy: object) -> None:
         raise TypeError(
             f"hierarchy must be a metrics.Hierarchy, got {kind}; make one of (parent, child) pairs and labels"
         )
-
-
-def _two(pair: tuple[Hashable, Hashable]) -> tuple[Hashable, Hashable]:
-    if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
-        raise TypeError(f"is_a must hold (parent, child) pairs, got {pair!r}; split each line of a file")
-    return pair
 
 
 def _adjacency(edges: IntArray, n_nodes: int) -> tuple[IntArray, IntArray]:
@@ -248,7 +250,7 @@ def _candidates(candidates: npt.ArrayLike | None, n_labels: int) -> npt.NDArray[
     """(L,) bool."""
     if candidates is None:
         return np.ones(n_labels, dtype=bool)
-    ids = integers(candidates, "candidates")
+    ids = integers(candidates, "candidates") if np.size(candidates) else np.array([], dtype=np.int64)
     if ids.ndim != 1 or not len(ids):
         raise ValueError(f"candidates must hold at least one label id in one dimension, got shape {ids.shape}")
     if ids.min() < 0 or ids.max() >= count(n_labels, "n_labels"):

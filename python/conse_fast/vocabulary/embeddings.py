@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -126,6 +126,8 @@ def embed_labels(
     """
     if isinstance(names, (str, bytes)):
         raise TypeError(f"names must be a sequence of str, got one {type(names).__name__}")
+    if isinstance(names, Mapping) or not hasattr(names, "__getitem__"):
+        raise TypeError(f"names must be a sequence of str, got {type(names).__name__}; make it a list")
     for i, name in enumerate(names):
         if not isinstance(name, str):
             raise TypeError(f"names[{i}] must be a str, got {name!r}")

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conse_fast import _paths
+from conse_fast import _arrays, _paths
 
 if TYPE_CHECKING:
     from conse_fast._paths import PathLike
@@ -52,16 +52,13 @@ class Ancestors:
     """The ways up from labels."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        if isinstance(pairs, (str, bytes, os.PathLike)):
+        if isinstance(pairs, (str, bytes, os.PathLike)) or not isinstance(pairs, Iterable):
             raise TypeError(
                 f"hierarchy must hold (parent, child) pairs, got {pairs!r}; a file: read_hierarchy({pairs!r})"
             )
         self._parents: dict[str, set[str]] = defaultdict(set)
         for pair in pairs:
-            try:
-                parent, child = () if isinstance(pair, str) else pair
-            except (TypeError, ValueError):
-                raise TypeError(f"hierarchy must hold (parent, child) pairs, got {pair!r}") from None
+            parent, child = _arrays.pair(pair, "hierarchy")
             self._parents[child].add(parent)
 
     def nearest(self, label_id: str, known: Mapping[str, int]) -> tuple[list[int], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,18 +74,23 @@ class WordVectors:
         known = getattr(keyed_vectors, "key_to_index", keyed_vectors)
         is_list = isinstance(keyed_vectors, (Sequence, np.ndarray))
         if is_list or not (hasattr(known, "__contains__") and hasattr(keyed_vectors, "__getitem__")):
-            raise TypeError(f"keyed_vectors must have 'in' and [word], got {type(keyed_vectors).__name__}")
+            raise TypeError(
+                f"word vectors must be WordVectors, a file, or have 'in' and [word] as KeyedVectors and dictionaries "
+                f"do, got {type(keyed_vectors).__name__}"
+            )
         if words is None:
             if not hasattr(known, "keys"):
                 raise TypeError("keyed_vectors has no key_to_index, so words must be given")
             words = known.keys()
         kept = tuple(word for word in dict.fromkeys(words) if word in known)
-        rows = [np.asarray(keyed_vectors[word], dtype=np.float32) for word in kept]
+        rows = [_vector(keyed_vectors, word) for word in kept]
+        if not rows and hasattr(known, "keys"):  # whose length they all have
+            rows = [_vector(keyed_vectors, word) for word in itertools.islice(known.keys(), 1)]
         dimension = int(getattr(keyed_vectors, "vector_size", 0)) or (rows[0].size if rows else 0)
         for word, row in zip(kept, rows):
             if row.shape != (dimension,):
                 raise ValueError(f"the vector of {word!r} has shape {row.shape}; expected ({dimension},)")
-        vectors = np.stack(rows) if rows else np.empty((0, dimension), np.float32)
+        vectors = np.stack(rows) if kept else np.empty((0, dimension), np.float32)
         n_read = len(known) if hasattr(known, "__len__") else 0
         return cls(kept, vectors, type(keyed_vectors).__name__, n_read)
 
@@ -114,3 +120,10 @@ class WordVectors:
 
     def __repr__(self) -> str:
         return f"<{len(self):,} word vectors x {self.dimension}, of {self.n_read:,} in {self.source}>"
+
+
+def _vector(keyed_vectors: Any, word: str) -> npt.NDArray[np.float32]:
+    try:
+        return np.asarray(keyed_vectors[word], dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"the vector of {word!r} must be numbers: {error}") from None
