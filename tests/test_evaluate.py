@@ -220,6 +220,7 @@ def test_what_is_missing_is_told(index, problem, truth):
         (TypeError, "seed must be an integer", {"seed": "x", "progress": pytest.fail}),
         (ValueError, "'a \\+ seen', which is what", {"label_sets": {"a": [95], "a + seen": [96]}, "plus_seen": True}),
         (TypeError, "label_sets must be a mapping", {"label_sets": ["even"]}),
+        (TypeError, "label_sets must map names to labels, got 1 as a name", {"label_sets": {1: [0]}}),
         (ValueError, "label_sets must hold at least one set", {"label_sets": {}}),
         (ValueError, "label_sets\\['none'\\] holds no label", {"label_sets": {"none": []}}),
         (ValueError, "label_sets\\['far'\\] holds 340; expected label ids", {"label_sets": {"far": [340]}}),

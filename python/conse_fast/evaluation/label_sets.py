@@ -62,6 +62,8 @@ def choose(index: ConseIndex, wanted: Mapping[str, Any] | None, plus_seen: bool)
     prepared = _Prepared(index)
     sets = []
     for name, labels in (_default(index) if wanted is None else wanted).items():
+        if not isinstance(name, str):
+            raise TypeError(f"label_sets must map names to labels, got {name!r} as a name")
         mask = _candidates.prepare(index, labels, None, f"label_sets[{name!r}]").mask
         if not mask.any():
             raise ValueError(f"label_sets[{name!r}] holds no label; expected at least one")
