@@ -273,7 +273,7 @@ def test_wrong_arguments():
     with pytest.raises(ValueError, match="ids has 1 entries; expected 2, one per name"):
         cf.embed_labels(["cat", "dog"], WORD_VECTORS, ids=["a"])
     for no_vectors in (3, [1, 2], np.eye(3)):
-        with pytest.raises(TypeError, match="a file, or have 'in' and"):
+        with pytest.raises(TypeError, match="must have 'in'"):
             cf.embed_labels(["cat"], no_vectors)
     for no_names in ({"cat"}, {"cat": 1}, (name for name in ["cat"])):
         with pytest.raises(TypeError, match=r"names must be a sequence of str, got .*; make it a list"):

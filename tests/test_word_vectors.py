@@ -476,7 +476,7 @@ def test_keyed_vectors():
     assert (some.n_read, some.source, some.dimension) == (6, "Keyed", 3)
     assert cf.WordVectors.from_keyed_vectors(keyed, []).vectors.shape == (0, 3)
     assert_holds(cf.WordVectors.from_keyed_vectors(dict(zip(WORDS, VECTORS))), WORDS, VECTORS)
-    with pytest.raises(TypeError, match=r"have 'in' and \[word\] .*, got int"):
+    with pytest.raises(TypeError, match=r"must have 'in' and \[word\], got int"):
         cf.WordVectors.from_keyed_vectors(3)
     with pytest.raises(ValueError, match=r"the vector of 'b' has shape \(2,\); expected \(3,\)"):
         cf.WordVectors.from_keyed_vectors({"a": [1, 2, 3], "b": [1, 2]})

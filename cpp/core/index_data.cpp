@@ -2,11 +2,11 @@
 
 #include <cmath>
 #include <cstdio>
+#include <set>
+#include <string_view>
 
 #include "conse/error.hpp"
-#include "core/label_sets.hpp"
 #include "core/message.hpp"
-#include "core/twins.hpp"
 #include "core/xxh64.hpp"
 
 namespace conse {
@@ -289,6 +289,13 @@ std::size_t first_bad_offset(const TextView& texts) {
     for (std::int64_t low = 0; i <= texts.count; low = texts.offsets[i++]) {
         if (texts.offsets[i] < low || texts.offsets[i] > static_cast<std::int64_t>(texts.size)) break;
     }
+    return i;
+}
+
+std::size_t first_bad_name(const TextView& names) {
+    std::set<std::string_view> met{""};
+    std::size_t i = 0;
+    while (i < names.count && met.insert(text_at(names, i)).second) ++i;
     return i;
 }
 

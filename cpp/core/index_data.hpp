@@ -48,6 +48,9 @@ std::string maxima_name(std::size_t level);
 /// How many nodes of each of `n_levels` levels lead to the first n_blocks blocks.
 std::vector<std::size_t> nodes_above(std::size_t n_blocks, std::size_t n_levels);
 
+/// In the place of a row: none, as in padding.
+inline constexpr std::uint32_t kNoRow = 0xffffffffu;
+
 /// Where the rows of each label are stored, the other way round than `row_label`, and what kind of labels each block
 /// has.
 struct LabelPlaces {
@@ -134,6 +137,9 @@ std::shared_ptr<const IndexData> view_index(std::shared_ptr<const Image> image, 
 
 /// The first place where offsets do not ascend within the text; count + 1 when they all do.
 std::size_t first_bad_offset(const TextView& texts);
+
+/// The first place of a name that is empty or that an earlier one equals; their count where there is none.
+std::size_t first_bad_name(const TextView& names);
 
 /// The checksum over the whole image, its own sixteen digits counted as zeros.
 std::string checksum_of(const IndexData& index);

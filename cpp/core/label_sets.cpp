@@ -1,20 +1,13 @@
 #include "core/label_sets.hpp"
 
 #include <algorithm>
-#include <set>
 #include <string_view>
 
 #include "core/arguments.hpp"
+#include "core/index_data.hpp"
 #include "core/message.hpp"
 
 namespace conse {
-
-std::size_t first_bad_name(const TextView& names) {
-    std::set<std::string_view> met{""};
-    std::size_t i = 0;
-    while (i < names.count && met.insert(text_at(names, i)).second) ++i;
-    return i;
-}
 
 LabelSets sorted_label_sets(const BuildInput& input, std::size_t n_labels) {
     LabelSets sets;

@@ -13,9 +13,6 @@ struct LabelSets {
     std::vector<std::int32_t> labels;   // ascending within each set
 };
 
-/// The first place of a name that is empty or that an earlier one equals; their count where there is none.
-std::size_t first_bad_name(const TextView& names);
-
 /// The sets of a build, sorted. Names that are empty or given twice, offsets that do not ascend, an empty set and an id
 /// that is no label's are std::invalid_argument.
 LabelSets sorted_label_sets(const BuildInput& input, std::size_t n_labels);

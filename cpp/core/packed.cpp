@@ -6,7 +6,6 @@
 
 #include "core/maxima.hpp"
 #include "core/table.hpp"
-#include "core/twins.hpp"
 
 namespace conse {
 namespace {

@@ -5,10 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-namespace conse {
+#include "core/index_data.hpp"
 
-/// In the place of a row: none, as in padding.
-inline constexpr std::uint32_t kNoRow = 0xffffffffu;
+namespace conse {
 
 /// For each label the next one, in ascending order, whose row holds the same bits, or -1. Empty where no two do.
 /// `data`: rows of `dimension` numbers each; `row_of`: (labels) each label's row, or kNoRow.

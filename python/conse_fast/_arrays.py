@@ -169,13 +169,19 @@ def label_matrix(x: object, argument: str) -> Array:
     return array
 
 
-def ids(x: object, argument: str, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Integers of this shape as C-contiguous int64."""
+def integers(x: object, argument: str) -> Array:
+    """An array of integers, of any shape."""
     array = as_array(x, argument)
     if array.size == 0 and array.dtype.kind == "f":
-        array = array.astype(np.int64)  # what NumPy makes of an empty list
+        return array.astype(np.int64)  # what NumPy makes of an empty list
     if array.dtype.kind not in "iu":
-        raise TypeError(f"{argument} must hold integers, got {array.dtype}")
+        raise TypeError(f"{argument} must hold integers, got {array.dtype}; convert it: {argument}.astype(np.int64)")
+    return array
+
+
+def ids(x: object, argument: str, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """Integers of this shape as C-contiguous int64."""
+    array = integers(x, argument)
     if array.shape != shape:
         raise ValueError(f"{argument} must have shape {shape}, got {array.shape}")
     if array.dtype.kind == "u" and array.size and int(array.max()) > np.iinfo(np.int64).max:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, Union
 import numpy as np
 import numpy.typing as npt
 
-from conse_fast._arrays import as_array, count
+from conse_fast._arrays import as_array, count, integers
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -32,14 +32,6 @@ def cutoffs(k: Cutoffs) -> IntArray:
 def is_single(k: Cutoffs) -> bool:
     """Whether one figure was asked for, not an array of them."""
     return not isinstance(k, Sequence) and np.ndim(k) == 0
-
-
-def integers(x: object, argument: str) -> npt.NDArray[Any]:
-    """An array of integers, of any shape."""
-    array = as_array(x, argument)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{argument} must hold integers, got {array.dtype}; convert it: {argument}.astype(np.int64)")
-    return array
 
 
 def ranked_labels(indices: object, width: int = 1, argument: str = "indices") -> IntArray:

@@ -26,7 +26,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from conse_fast.metrics._checks import FloatArray, IntArray, flags, integers, one_of, scores_of, true_labels
+from conse_fast._arrays import integers
+from conse_fast.metrics._checks import FloatArray, IntArray, flags, one_of, scores_of, true_labels
 from conse_fast.metrics.intervals import Interval, bootstrap
 
 Average = Literal["class", "image"]

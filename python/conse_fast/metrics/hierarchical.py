@@ -22,13 +22,12 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from conse_fast._arrays import count, pair
+from conse_fast._arrays import count, integers, pair
 from conse_fast.metrics._checks import (
     Cutoffs,
     FloatArray,
     IntArray,
     cutoffs,
-    integers,
     is_single,
     no_repeats,
     ranked_labels,
@@ -250,7 +249,7 @@ def _candidates(candidates: npt.ArrayLike | None, n_labels: int) -> npt.NDArray[
     """(L,) bool."""
     if candidates is None:
         return np.ones(n_labels, dtype=bool)
-    ids = integers(candidates, "candidates") if np.size(candidates) else np.array([], dtype=np.int64)
+    ids = integers(candidates, "candidates")
     if ids.ndim != 1 or not len(ids):
         raise ValueError(f"candidates must hold at least one label id in one dimension, got shape {ids.shape}")
     if ids.min() < 0 or ids.max() >= count(n_labels, "n_labels"):

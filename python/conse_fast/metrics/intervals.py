@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from conse_fast._arrays import count, real
-from conse_fast.metrics._checks import FloatArray, IntArray, integers, some_images
+from conse_fast._arrays import count, integers, real
+from conse_fast.metrics._checks import FloatArray, IntArray, some_images
 
 _CELLS_AT_ONCE = 1 << 21  # 16 MB of counts; the draws do not depend on it
 

@@ -74,10 +74,8 @@ class WordVectors:
         known = getattr(keyed_vectors, "key_to_index", keyed_vectors)
         is_list = isinstance(keyed_vectors, (Sequence, np.ndarray))
         if is_list or not (hasattr(known, "__contains__") and hasattr(keyed_vectors, "__getitem__")):
-            raise TypeError(
-                f"word vectors must be WordVectors, a file, or have 'in' and [word] as KeyedVectors and dictionaries "
-                f"do, got {type(keyed_vectors).__name__}"
-            )
+            kind = type(keyed_vectors).__name__
+            raise TypeError(f"word vectors must have 'in' and [word], got {kind}; KeyedVectors and dictionaries do")
         if words is None:
             if not hasattr(known, "keys"):
                 raise TypeError("keyed_vectors has no key_to_index, so words must be given")
